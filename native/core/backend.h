@@ -1,0 +1,145 @@
+// The contract between the plan and a backend. native/onednn and native/cudnn each define `backend()`.
+//
+// Shapes are logical (NCHW, OIHW); in memory every tensor of rank 4 is channels-last (NHWC, OHWI), all others are
+// row-major, and `opaque` is a blob in the backend's own layout. All calls but Backend's come from the device's worker thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "errors.h"
+
+namespace mlpconv {
+
+enum class DType : uint8_t { float32, bfloat16, float64, int32, int64, uint8, opaque };
+
+/// Bytes per element.
+size_t byteSize(DType dtype);
+
+/// What a tensor is, without its values.
+struct TensorSpec {
+  DType dtype = DType::float32;
+  std::vector<int64_t> shape;
+
+  int64_t elements() const;
+  size_t bytes() const;
+};
+
+/// An op's plain parameters. A reader throws OptionError, naming the attribute, if it is absent or of another type.
+class Attributes {
+ public:
+  using Value = std::variant<bool, double, std::string, std::vector<double>>;
+
+  Attributes() = default;
+  explicit Attributes(std::map<std::string, Value> values) : values_(std::move(values)) {}
+
+  bool boolean(const std::string& name) const;
+  double number(const std::string& name) const;
+  int64_t integer(const std::string& name) const;
+  std::vector<double> numbers(const std::string& name) const;
+  std::vector<int64_t> integers(const std::string& name) const;
+
+ private:
+  template <typename T>
+  const T& read(const std::string& name, const char* type) const;
+
+  std::map<std::string, Value> values_;
+};
+
+struct KernelDescription {
+  std::string op;
+  Attributes attributes;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+/// Where a kernel's tensors are in device memory, in the order of its description.
+struct Arguments {
+  std::span<void* const> inputs;
+  std::span<void* const> outputs;
+  void* workspace = nullptr;
+};
+
+class Kernel;
+
+/// A kernel that turns one input into the layout that another kernel reads: one input, one opaque output.
+struct Pack {
+  size_t input;
+  size_t bytes;
+  std::shared_ptr<Kernel> kernel;
+};
+
+/// One op of one shape. It allocates nothing when it runs.
+class Kernel {
+ public:
+  Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  virtual ~Kernel() = default;
+
+  virtual size_t workspaceBytes() const { return 0; }
+  /// The size of an output whose dtype is opaque.
+  virtual size_t opaqueBytes(size_t /*output*/) const { return 0; }
+  virtual std::vector<Pack> packs() const { return {}; }
+  /// Runs, or enqueues on the device's stream.
+  virtual void run(const Arguments& arguments) = 0;
+};
+
+/// Device memory, zeroed when it is made.
+class Memory {
+ public:
+  Memory() = default;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  virtual ~Memory() = default;
+
+  virtual void* data() const = 0;
+  virtual size_t bytes() const = 0;
+};
+
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  virtual ~Device() = default;
+
+  /// Called once on the worker thread, before all else.
+  virtual void attach() = 0;
+  virtual int threads() const = 0;
+  /// Free bytes; may be called from any thread, as may allocate().
+  virtual size_t freeBytes() const = 0;
+  /// Throws OutOfMemoryError.
+  virtual std::shared_ptr<Memory> allocate(size_t bytes) = 0;
+  virtual void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) = 0;
+  virtual void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) = 0;
+  /// Throws, naming the op, if there is no such kernel.
+  virtual std::shared_ptr<Kernel> createKernel(const KernelDescription& description) = 0;
+  /// Returns when all that was enqueued is done.
+  virtual void synchronize() = 0;
+};
+
+struct DeviceOptions {
+  int index = 0;
+  int threads = 0;
+};
+
+/// What an addon is built around.
+struct Backend {
+  const char* name;
+  /// The names of the ops that it has kernels for.
+  std::vector<std::string> (*ops)();
+  /// Plain facts for people: versions, instruction set, devices.
+  std::map<std::string, Attributes::Value> (*info)();
+  std::unique_ptr<Device> (*createDevice)(const DeviceOptions& options);
+};
+
+const Backend& backend();
+
+}  // namespace mlpconv
