@@ -1,0 +1,33 @@
+// The CPU as a device: oneDNN's engine and stream, an OpenMP team, and page-aligned memory.
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "../core/backend.h"
+
+namespace mlpconv {
+
+class OneDnnDevice final : public Device {
+ public:
+  /// Throws DeviceError if oneDNN cannot be used, OptionError if the options are out of range.
+  explicit OneDnnDevice(const DeviceOptions& options);
+
+  void attach() override;
+  int threads() const override { return threads_; }
+  size_t freeBytes() const override;
+  std::shared_ptr<Memory> allocate(size_t bytes) override;
+  void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) override;
+  void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) override;
+  std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;
+  void synchronize() override;
+
+  const dnnl::engine& engine() const { return engine_; }
+  dnnl::stream& stream() { return stream_; }
+
+ private:
+  int threads_;
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+};
+
+}  // namespace mlpconv
