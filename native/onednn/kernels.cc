@@ -48,8 +48,8 @@ std::vector<std::string> kernelNames() {
 }
 
 std::shared_ptr<Kernel> createKernel(OneDnnDevice& device, const KernelDescription& description) {
-  const auto entry =
-      std::find_if(std::begin(table), std::end(table), [&](const Entry& e) { return e.op == description.op; });
+  const auto entry = std::find_if(std::begin(table), std::end(table),
+                                  [&](const Entry& e) { return e.op == description.op; });
   if (entry == std::end(table)) throw OptionError("there is no op '" + description.op + "' on the CPU");
   return entry->create(device, description);
 }

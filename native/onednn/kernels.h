@@ -1,4 +1,5 @@
-// The factory of each op's kernel. Each reads and checks its description (native/ops) and throws if it does not fit.
+// The factory of each op's kernel. Each reads and checks its description (native/ops) and throws if it does
+// not fit.
 #pragma once
 
 #include <memory>
