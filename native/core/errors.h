@@ -26,6 +26,11 @@ class ShapeError : public Error {
   explicit ShapeError(const std::string& message) : Error("ERR_SHAPE", message) {}
 };
 
+class DTypeError : public Error {
+ public:
+  explicit DTypeError(const std::string& message) : Error("ERR_DTYPE", message) {}
+};
+
 class DeviceError : public Error {
  public:
   explicit DeviceError(const std::string& message) : Error("ERR_DEVICE", message) {}
