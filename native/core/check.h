@@ -3,8 +3,8 @@
 
 #include <initializer_list>
 
-#include "../core/backend.h"
-#include "../core/bfloat16.h"
+#include backend.h"
+#include bfloat16.h"
 
 namespace mlpconv {
 
