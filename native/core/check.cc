@@ -34,7 +34,8 @@ std::string join(const std::vector<Item>& items, const char* separator, const Pr
 
 std::string message(const KernelDescription& description, const std::string& expectation) {
   return description.op + ": expected " + expectation + ", received (" +
-         join(description.inputs, ", ", toString) + ") -> (" + join(description.outputs, ", ", toString) + ")";
+         join(description.inputs, ", ", toString) + ") -> (" + join(description.outputs, ", ", toString) +
+         ")";
 }
 
 }  // namespace
@@ -65,7 +66,8 @@ void checkCounts(const KernelDescription& description, std::initializer_list<siz
              counts + " inputs and " + std::to_string(outputs) + " outputs");
   for (const auto* tensors : {&description.inputs, &description.outputs}) {
     for (const TensorSpec& tensor : *tensors) {
-      checkShape(description, std::all_of(tensor.shape.begin(), tensor.shape.end(), [](int64_t s) { return s > 0; }),
+      checkShape(description,
+                 std::all_of(tensor.shape.begin(), tensor.shape.end(), [](int64_t s) { return s > 0; }),
                  "sizes of at least 1");
     }
   }

@@ -3,8 +3,8 @@
 
 #include <initializer_list>
 
-#include backend.h"
-#include bfloat16.h"
+#include "backend.h"
+#include "bfloat16.h"
 
 namespace mlpconv {
 
@@ -14,7 +14,8 @@ std::string toString(const TensorSpec& spec);
 /// Throws OptionError, "<op>: expected <expectation>", if `holds` is false.
 void checkOption(const KernelDescription& description, bool holds, const std::string& expectation);
 
-/// Throws ShapeError, "<op>: expected <expectation>, received (<inputs>) -> (<outputs>)", if `holds` is false.
+/// Throws ShapeError, "<op>: expected <expectation>, received (<inputs>) -> (<outputs>)", if `holds` is
+/// false.
 void checkShape(const KernelDescription& description, bool holds, const std::string& expectation);
 
 /// Throws DTypeError, in the same words.

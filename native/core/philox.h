@@ -1,5 +1,5 @@
-// Philox 4x32-10, the counter-based random generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers:
-// as easy as 1, 2, 3" (SC 2011): the same words on every device, in any order.
+// Philox 4x32-10, the counter-based random generator of Salmon, Moraes, Dror and Shaw, "Parallel random
+// numbers: as easy as 1, 2, 3" (SC 2011): the same words on every device, in any order.
 #pragma once
 
 #include <cstdint>
