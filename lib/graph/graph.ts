@@ -35,12 +35,18 @@ export interface Value extends TensorSpec {
   readonly alias?: { readonly base: ValueId; readonly byteOffset: number }
 }
 
+/** When a node runs: before, in or after the micro-batches of a step. */
+export type Stage = 'prologue' | 'body' | 'epilogue'
+
 /** One operation. */
 export interface Node {
   readonly op: string
   readonly attributes: Attributes
   readonly inputs: readonly ValueId[]
   readonly outputs: readonly ValueId[]
+  readonly stage: Stage
+  /** The path of the module that it belongs to, such as `0.2`; empty outside modules. */
+  readonly scope: string
 }
 
 /** Nodes in the order in which they run. */

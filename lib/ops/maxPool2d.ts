@@ -1,0 +1,67 @@
+/** Max pooling. */
+import { OptionError } from '../errors.js'
+import type { Attributes } from '../native/binding.js'
+import { dimensions4, pair, requireActivation, requireRank, type Size2d } from './check.js'
+import { slide } from './conv2d.js'
+import type { Operand, OpDefinition } from './op.js'
+
+/** How a pooling window moves. */
+export interface Pool2dOptions {
+  /** Default: the kernel's size, so that windows do not overlap. */
+  readonly stride?: Size2d
+  /** On each side, at most half of the kernel's size; default 0. */
+  readonly padding?: Size2d
+}
+
+/** x [N,C,H,W] -> y, and the index by which the gradient finds its way back. */
+export const maxPool2dOp: OpDefinition = {
+  name: 'maxPool2d',
+  optionalOutputsFrom: 1,
+  infer([x], attributes) {
+    requireActivation('maxPool2d', 'x', x!)
+    requireRank('maxPool2d', 'x', x!, 4, '[N, C, H, W]')
+    const [n, c, height, width] = dimensions4(x!)
+    const { kernelSize, stride, padding } = attributes
+    const size = slide('maxPool2d', [height, width], kernelSize as number[], stride as number[], padding as number[])
+    return [
+      { shape: [n, c, ...size], dtype: x!.dtype },
+      { shape: [0], dtype: 'opaque' },
+    ]
+  },
+  differentiate({ attributes, inputs: [x], outputs: [, index] }, [dy]) {
+    return [dy!.apply(maxPool2dBackwardOp, { ...attributes, inputShape: x!.shape }, [dy!, index!])]
+  },
+}
+
+/** dy, index -> dx of shape `inputShape`. */
+export const maxPool2dBackwardOp: OpDefinition = {
+  name: 'maxPool2dBackward',
+  infer([dy], { inputShape }) {
+    return [{ shape: inputShape as number[], dtype: dy!.dtype }]
+  },
+}
+
+/** The attributes of a pooling op. */
+export function poolAttributes(op: string, kernelSize: Size2d, options: Pool2dOptions): Attributes {
+  const kernel = pair(op, 'kernelSize', kernelSize, 1)
+  const stride = pair(op, 'stride', options.stride ?? kernelSize, 1)
+  const padding = pair(op, 'padding', options.padding ?? 0, 0)
+  if (padding.some((size, i) => 2 * size > kernel[i]!)) {
+    throw new OptionError(
+      `${op}: padding must be at most half of kernelSize [${kernel.join(', ')}]; received [${padding.join(', ')}]`,
+    )
+  }
+  return { kernelSize: kernel, stride, padding }
+}
+
+/**
+ * The largest element of each window. Padding counts as minus infinity; rows and columns that do not fill a window are
+ * dropped.
+ *
+ * @param x float32 or bfloat16 [N, C, H, W]
+ * @returns [N, C, floor((H + 2 padding - kernelHeight) / stride) + 1, likewise for W]
+ * @throws ShapeError, DTypeError, OptionError
+ */
+export function maxPool2d<R>(x: Operand<R>, kernelSize: Size2d, options: Pool2dOptions = {}): R {
+  return x.apply(maxPool2dOp, poolAttributes('maxPool2d', kernelSize, options), [x])
+}
