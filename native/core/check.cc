@@ -67,7 +67,8 @@ void checkCounts(const KernelDescription& description, std::initializer_list<siz
   for (const auto* tensors : {&description.inputs, &description.outputs}) {
     for (const TensorSpec& tensor : *tensors) {
       checkShape(description,
-                 std::all_of(tensor.shape.begin(), tensor.shape.end(), [](int64_t s) { return s > 0; }),
+                 tensor.dtype == DType::opaque ||
+                     std::all_of(tensor.shape.begin(), tensor.shape.end(), [](int64_t s) { return s > 0; }),
                  "sizes of at least 1");
     }
   }

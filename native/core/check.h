@@ -21,7 +21,8 @@ void checkShape(const KernelDescription& description, bool holds, const std::str
 /// Throws DTypeError, in the same words.
 void checkDType(const KernelDescription& description, bool holds, const std::string& expectation);
 
-/// Checks the numbers of inputs and outputs, and that no size is less than 1.
+/// Checks the numbers of inputs and outputs, and that no size is less than 1 (an opaque tensor's are not
+/// known yet).
 void checkCounts(const KernelDescription& description, std::initializer_list<size_t> inputs, size_t outputs);
 
 /// Checks that a tensor is `expected`.
