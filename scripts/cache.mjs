@@ -27,26 +27,44 @@ const suffix = '.partial'
 const owner = hostname().replaceAll('.', '-')
 
 /**
- * Makes a file or folder whole or not at all: `fill` makes it under a temporary name beside `destination`, it is synced
- * and renamed. What an earlier, killed process left is removed.
+ * Lends a temporary path beside `destination` and removes what is there afterwards, and what killed processes left.
+ * @template T
  * @param {string} destination
- * @param {(temporary: string) => Promise<void>} fill
+ * @param {(temporary: string) => Promise<T>} use
  */
-export async function writeWhole(destination, fill) {
+export async function withTemporary(destination, use) {
   const folder = dirname(destination)
   await mkdir(folder, { recursive: true })
   await removeAbandoned(folder)
   const name = [basename(destination), owner, process.pid, randomBytes(4).toString('hex')].join('.')
-  const [temporary, replaced] = [join(folder, `.${name}${suffix}`), join(folder, `.${name}.old${suffix}`)]
+  const temporary = join(folder, `.${name}${suffix}`)
   try {
+    return await use(temporary)
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Makes a file or folder whole or not at all: `fill` makes it under a temporary name beside `destination`, it is synced
+ * and renamed.
+ * @param {string} destination
+ * @param {(temporary: string) => Promise<void>} fill
+ */
+export async function writeWhole(destination, fill) {
+  await withTemporary(destination, async (temporary) => {
     await fill(temporary)
     await syncTree(temporary)
-    if ((await stat(temporary)).isDirectory()) await rename(destination, replaced).catch(unlessMissing)
-    await rename(temporary, destination)
-    await sync(folder)
-  } finally {
-    for (const path of [temporary, replaced]) await rm(path, { recursive: true, force: true })
-  }
+    if ((await stat(temporary)).isDirectory()) {
+      await withTemporary(destination, async (replaced) => {
+        await rename(destination, replaced).catch(unlessMissing)
+        await rename(temporary, destination)
+      })
+    } else {
+      await rename(temporary, destination)
+    }
+    await sync(dirname(destination))
+  })
 }
 
 /** @param {NodeJS.ErrnoException} error */

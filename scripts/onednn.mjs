@@ -25,8 +25,10 @@ const wheels = [
   { name: 'onednn-devel-cpu-gomp', hash: '9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284' },
 ]
 
-const libraryNames = process.platform === 'darwin' ? ['libdnnl.3.dylib', 'libdnnl.dylib'] : ['libdnnl.so.3', 'libdnnl.so']
-const advice = 'run `node scripts/onednn.mjs fetch`, or set ONEDNN_ROOT to the folder of a oneDNN >= 3.2 (with include/ and lib/)'
+const isMac = process.platform === 'darwin'
+const libraryNames = isMac ? ['libdnnl.3.dylib', 'libdnnl.dylib'] : ['libdnnl.so.3', 'libdnnl.so']
+const advice =
+  'run `node scripts/onednn.mjs fetch`, or set ONEDNN_ROOT to the folder of a oneDNN >= 3.2 (with include/ and lib/)'
 
 /** Where a fetched oneDNN lies. */
 export function cachedRoot(env = process.env) {
@@ -96,7 +98,8 @@ async function inspect(source, include, libraryFolders) {
     Number(new RegExp(`#define\\s+DNNL_VERSION_${part}\\s+(\\d+)`).exec(versionHeader)?.[1] ?? 0))
   const [major = 0, minor = 0] = version
   if (major !== leastVersion[0] || minor < leastVersion[1]) {
-    throw new SetupError(`${source}: ${include} has oneDNN ${version.join('.')}, expected ${leastVersion.join('.')} or a later 3.x`)
+    const expected = `${leastVersion.join('.')} or a later 3.x`
+    throw new SetupError(`${source}: ${include} has oneDNN ${version.join('.')}, expected ${expected}`)
   }
   if (/#define\s+DNNL_CPU_RUNTIME\s+DNNL_RUNTIME_(SYCL|DPCPP|NONE)/.test(await header('dnnl_config.h'))) {
     throw new SetupError(`${source}: ${include} has a oneDNN built for SYCL or without the CPU, expected one for OpenMP`)
@@ -123,15 +126,17 @@ export async function ensureOneDnn(env = process.env) {
 /** Downloads the wheels with pip, checks them and unpacks what is needed of them into the cache. */
 async function fetchOneDnn(env = process.env) {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    const way = process.platform === 'darwin' ? 'brew install onednn pkgconf' : 'install oneDNN >= 3.2'
-    throw new SetupError(`there is no ready-made oneDNN for ${process.platform} ${process.arch}: ${way}, then set ONEDNN_ROOT to its folder`)
+    const way = isMac ? 'brew install onednn pkgconf' : 'install oneDNN >= 3.2'
+    const machine = `${process.platform} ${process.arch}`
+    throw new SetupError(`there is no ready-made oneDNN for ${machine}: ${way}, then set ONEDNN_ROOT to its folder`)
   }
   await writeWhole(cachedRoot(env), async (root) => {
     const downloads = join(root, 'downloads')
     await mkdir(downloads, { recursive: true })
     const requirements = wheels.map(({ name }) => `${name}==${wheelVersion}`)
     try {
-      await run(python, ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--dest', downloads, ...requirements], { env })
+      const options = ['--no-deps', '--only-binary=:all:', '--dest', downloads]
+      await run(python, ['-m', 'pip', 'download', ...options, ...requirements], { env })
     } catch (error) {
       const { output } = /** @type {SetupError} */ (error)
       throw new SetupError(`pip could not download oneDNN (is this machine online?); ${advice}`, output)
@@ -143,7 +148,9 @@ async function fetchOneDnn(env = process.env) {
       if (!file) throw new SetupError(`pip left no wheel of ${name}`)
       const path = join(downloads, file)
       const actual = await sha256(path)
-      if (actual !== hash) throw new SetupError(`${file} is not the expected file: expected SHA-256 ${hash}, received ${actual}`)
+      if (actual !== hash) {
+        throw new SetupError(`${file} is not the expected file: expected SHA-256 ${hash}, received ${actual}`)
+      }
       const unpacked = join(downloads, name)
       await run(python, ['-m', 'zipfile', '-e', path, unpacked])
       await keep(join(unpacked, `${prefix}.data`, 'data'), root)
