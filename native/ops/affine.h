@@ -1,0 +1,65 @@
+// What conv2d and linear have in common: y = weight * x + bias, perhaps with a ReLU behind it, and its
+// gradients.
+#pragma once
+
+#include "../core/check.h"
+
+namespace mlpconv {
+
+struct Affine {
+  /// The type of x, y and their gradients; weight and bias and their gradients are float32.
+  DType dtype;
+  std::vector<int64_t> x;
+  std::vector<int64_t> weight;
+  std::vector<int64_t> y;
+  bool bias = false;
+  bool relu = false;
+  /// Whether the weight's and bias's gradients are added to what is there.
+  bool accumulate = false;
+
+  TensorSpec xSpec() const { return {dtype, x}; }
+  TensorSpec ySpec() const { return {dtype, y}; }
+  TensorSpec weightSpec() const { return {DType::float32, weight}; }
+  TensorSpec biasSpec() const { return {DType::float32, {weight[0]}}; }
+
+  /// x, weight, (bias) -> y; attribute relu. Throws OptionError, ShapeError, DTypeError, as all three do.
+  static Affine forward(const KernelDescription& d, size_t rank) {
+    checkCounts(d, {2, 3}, 1);
+    Affine affine(d, rank, d.inputs[0], d.inputs[1], d.outputs[0]);
+    affine.bias = d.inputs.size() == 3;
+    if (affine.bias) checkTensor(d, "bias", d.inputs[2], affine.biasSpec());
+    affine.relu = d.attributes.boolean("relu");
+    return affine;
+  }
+
+  /// dy, weight -> dx.
+  static Affine backwardData(const KernelDescription& d, size_t rank) {
+    checkCounts(d, {2}, 1);
+    return Affine(d, rank, d.outputs[0], d.inputs[1], d.inputs[0]);
+  }
+
+  /// x, dy -> dweight, (dbias); attribute accumulate.
+  static Affine backwardWeights(const KernelDescription& d, size_t rank) {
+    checkCounts(d, {2}, d.outputs.size() == 2 ? 2 : 1);
+    Affine affine(d, rank, d.inputs[0], d.outputs[0], d.inputs[1]);
+    affine.bias = d.outputs.size() == 2;
+    if (affine.bias) checkTensor(d, "dbias", d.outputs[1], affine.biasSpec());
+    affine.accumulate = d.attributes.boolean("accumulate");
+    return affine;
+  }
+
+ private:
+  Affine(const KernelDescription& d, size_t rank, const TensorSpec& xTensor, const TensorSpec& weightTensor,
+         const TensorSpec& yTensor)
+      : dtype(xTensor.dtype), x(xTensor.shape), weight(weightTensor.shape), y(yTensor.shape) {
+    checkElement(d, "x", xTensor);
+    checkDType(d, yTensor.dtype == dtype, "x and y of one type");
+    checkDType(d, weightTensor.dtype == DType::float32, "weight to be float32");
+    checkShape(d, x.size() == rank && weight.size() == rank && y.size() == rank,
+               "x, weight and y of rank " + std::to_string(rank));
+    checkShape(d, y[0] == x[0], "as many samples in y as in x");
+    checkShape(d, weight[0] == y[1] && weight[1] == x[1], "weight to be [y's channels, x's channels, ...]");
+  }
+};
+
+}  // namespace mlpconv
