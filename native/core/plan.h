@@ -1,0 +1,93 @@
+// Kernels with their places in memory, run in order, whole steps at a time.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "kernel.h"
+
+namespace mlpconv {
+
+/// A place in the memory that is bound to a slot when the plan runs.
+struct Location {
+  size_t slot;
+  size_t byteOffset;
+};
+
+struct KernelCall {
+  std::shared_ptr<const CompiledKernel> kernel;
+  std::vector<Location> inputs;
+  std::vector<Location> outputs;
+  std::optional<Location> workspace;
+};
+
+/// Kernels in order, `repeat` times.
+struct Stage {
+  int64_t repeat;
+  std::vector<KernelCall> kernels;
+};
+
+/// Nothing that a kernel call names can lie outside of its slot: that is checked when the plan is made, and
+/// that the slots' memory is large enough when it is bound.
+class Plan {
+ public:
+  /// Memory that was checked for this plan, for one run.
+  class Binding {
+   private:
+    friend class Plan;
+    std::vector<std::byte*> slots_;
+    uint64_t cancellations_ = 0;
+  };
+
+  /// `slotBytes` are the least sizes of what is bound to the slots. Throws OptionError if a location does not
+  /// fit.
+  Plan(std::vector<size_t> slotBytes, const std::vector<Stage>& stages);
+
+  /// Checks memory, one span per slot, and begins a run: `cancel()` ends it from now on.
+  /// Throws OptionError if it is too small, misaligned or of another number.
+  Binding bind(std::span<const std::span<std::byte>> memory) const;
+
+  /// Runs `steps` steps and returns how many were run in whole. Ends early after a `cancel()` that came after
+  /// `bind`, at the end of the step, and when `stopping` is set, at the end of the kernel. For one thread at
+  /// a time.
+  int64_t run(const Binding& binding, int64_t steps, const std::atomic<bool>& stopping);
+
+  /// Ends all runs that are under way or bound. For any thread.
+  void cancel() { cancellations_++; }
+
+ private:
+  /// A slot's needs: of size, and of the alignment of where it begins.
+  using Slot = Extent;
+
+  struct Call {
+    std::shared_ptr<const CompiledKernel> kernel;
+    /// Where its pointers begin in `pointers_`: inputs, outputs, and the workspace if it has one.
+    size_t first;
+  };
+
+  struct CallRange {
+    int64_t repeat;
+    size_t begin;
+    size_t end;
+  };
+
+  void add(const KernelCall& call);
+  void place(const CompiledKernel& kernel, const char* kind, size_t index, Location location, Extent extent);
+  bool runStep(const std::atomic<bool>& stopping);
+  void runCall(const Call& call);
+
+  std::vector<Slot> slots_;
+  std::vector<CallRange> stages_;
+  std::vector<Call> calls_;
+  std::vector<Location> locations_;
+  /// For each location where it is in the present run.
+  std::vector<void*> pointers_;
+  std::atomic<uint64_t> cancellations_ = 0;
+};
+
+}  // namespace mlpconv
