@@ -1,0 +1,63 @@
+/** How near a result must come to the float64 reference. */
+import type { RefTensor } from './tensor.js'
+
+/** `exact` is for data chosen so that no operation rounds. */
+export type Precision = 'float32' | 'bfloat16' | 'float64' | 'exact'
+
+export interface Tolerance {
+  /** The largest error, over the root mean square of what was expected. */
+  readonly maxError: number
+  /** The Euclidean norm of the error, over that of what was expected. */
+  readonly relativeL2: number
+}
+
+export const tolerances: Readonly<Record<Precision, Tolerance>> = {
+  float64: { maxError: 1e-12, relativeL2: 1e-13 },
+  float32: { maxError: 2e-5, relativeL2: 2e-6 },
+  bfloat16: { maxError: 3e-2, relativeL2: 5e-3 },
+  exact: { maxError: 0, relativeL2: 0 },
+}
+
+/** Throws unless `actual` is as near to `expected` as the precision wants; says where they differ most. */
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: RefTensor | ArrayLike<number>,
+  precision: Precision | Tolerance,
+): void {
+  const { shape, data } = 'data' in expected ? expected : { shape: [expected.length], data: expected }
+  if (actual.length !== data.length) {
+    throw new Error(`expected ${data.length} elements of shape [${shape.join(', ')}], received ${actual.length}`)
+  }
+  const { maxError, relativeL2 } = typeof precision === 'string' ? tolerances[precision] : precision
+  const errors = Array.from(data, (value, e) => errorOf(actual[e]!, value))
+  const worst = errors.reduce((at, error, e) => (error > errors[at]! ? e : at), 0)
+  const norm = (values: ArrayLike<number>): number =>
+    Math.sqrt(Array.from(values).reduce((sum, value) => sum + (Number.isFinite(value) ? value * value : 0), 0))
+  const largest = errors[worst] ?? 0
+  const l2 = errors.includes(Infinity) ? Infinity : norm(errors)
+  const rms = norm(data) / Math.sqrt(data.length)
+  if (largest <= maxError * rms && l2 <= relativeL2 * norm(data)) return
+  throw new Error(
+    [
+      `element [${indexOf(worst, shape).join(', ')}] of [${shape.join(', ')}]: ` +
+        `expected ${data[worst]}, received ${actual[worst]}`,
+      `max error / rms: ${(largest / rms).toExponential(2)}, allowed ${maxError}`,
+      `relative L2: ${(l2 / norm(data)).toExponential(2)}, allowed ${relativeL2}`,
+      `elements that differ: ${errors.filter((error) => error > 0).length} of ${data.length}`,
+    ].join('\n'),
+  )
+}
+
+/** How far two numbers are apart; what is not finite must be the same. */
+function errorOf(actual: number, expected: number): number {
+  if (Number.isFinite(actual) && Number.isFinite(expected)) return Math.abs(actual - expected)
+  return Object.is(actual, expected) ? 0 : Infinity
+}
+
+/** The index of an element, dimension by dimension. */
+function indexOf(element: number, shape: readonly number[]): number[] {
+  return shape.map((size, axis) => {
+    const stride = shape.slice(axis + 1).reduce((product, next) => product * next, 1)
+    return Math.floor(element / stride) % size
+  })
+}
