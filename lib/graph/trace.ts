@@ -1,12 +1,16 @@
 /** Tracing: functions and modules run on tracers, which write down what they do as a graph. */
+import type { Device } from '../device.js'
 import { OptionError } from '../errors.js'
 import type { Attributes } from '../native/binding.js'
 import type { OpDefinition, Operand } from '../ops/op.js'
+import type { Tensor } from '../tensor.js'
 import type { DType, Graph, Node, Stage, TensorSpec, Value, ValueId } from './graph.js'
 
 /** Something that a traced function closes over: a parameter or a tensor. It becomes an input of the graph. */
 export interface Liftable extends TensorSpec {
   readonly liftable: true
+  /** Its values on a device. */
+  onDevice(device: Device): Promise<Tensor>
 }
 
 /** What holds while a function is traced. */

@@ -42,7 +42,10 @@ export const ops: readonly OpDefinition[] = [
   sgdOp,
 ]
 
-const byName: ReadonlyMap<string, OpDefinition> = new Map(ops.map((op) => [op.name, op]))
+/** Weights -> opaque, in the layout that one kernel wants. That kernel brings it, so that it is not in the list of ops. */
+export const packOp: OpDefinition = { name: 'pack', infer: () => [{ shape: [0], dtype: 'opaque' }] }
+
+const byName: ReadonlyMap<string, OpDefinition> = new Map([...ops, packOp].map((op) => [op.name, op]))
 
 /** The definition of an op. */
 export function opDefinition(name: string): OpDefinition {

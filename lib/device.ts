@@ -1,0 +1,135 @@
+/** Devices: opening them, their memory, and running compiled graphs on them. */
+import { DeviceError, OptionError } from './errors.js'
+import type { CompiledGraph } from './graph/compile.js'
+import type { NativeAddon, NativeBuffer, NativeDevice } from './native/binding.js'
+import { loadAddon, wrapNativeError } from './native/load.js'
+import { describe } from './ops/check.js'
+import { ops } from './ops/list.js'
+
+/** `auto` takes the best that is there and says so; all others are there or an error. */
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+
+export interface OpenOptions {
+  /** Threads of the CPU device. Default: one per physical core. */
+  readonly threads?: number
+}
+
+/** A piece of device memory that is bound to a slot of a plan. */
+export interface Binding {
+  readonly buffer: NativeBuffer
+  readonly byteOffset: number
+}
+
+/** A device that is open. */
+export class Device {
+  #arena: NativeBuffer | undefined
+
+  constructor(
+    /** `cpu` or `cuda:0`. */
+    readonly name: string,
+    readonly backend: NativeAddon['backend'],
+    readonly native: NativeDevice,
+  ) {}
+
+  /** Zeroed memory. Throws OutOfMemoryError. */
+  allocate(bytes: number): NativeBuffer {
+    return guard(() => this.native.createBuffer(Math.max(bytes, 1)))
+  }
+
+  /** Copies `data` at once, and to the device in its turn. */
+  async write({ buffer, byteOffset }: Binding, data: ArrayBufferView): Promise<void> {
+    await guardAsync(() => this.native.write(buffer, byteOffset, data))
+  }
+
+  /** Reads bytes, in its turn. */
+  async read({ buffer, byteOffset }: Binding, bytes: number): Promise<ArrayBuffer> {
+    return guardAsync(() => this.native.read(buffer, byteOffset, bytes))
+  }
+
+  /**
+   * Runs whole steps of a compiled graph. All plans of a device share one arena: they run one after the other.
+   *
+   * @param bindings the graph's inputs, then its outputs
+   * @returns the number of steps that were run; less than asked for only if `signal` was aborted
+   */
+  async run(compiled: CompiledGraph, steps: number, bindings: readonly Binding[], signal?: AbortSignal): Promise<number> {
+    if (signal?.aborted) return 0
+    const all = [{ buffer: this.#arenaOf(compiled.memory.arenaBytes), byteOffset: 0 }, ...bindings]
+    const cancel = (): void => {
+      compiled.plan.cancel()
+    }
+    signal?.addEventListener('abort', cancel)
+    try {
+      return await guardAsync(() =>
+        compiled.plan.run(
+          steps,
+          all.map(({ buffer }) => buffer),
+          all.map(({ byteOffset }) => byteOffset),
+        ),
+      )
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  #arenaOf(bytes: number): NativeBuffer {
+    if (!this.#arena || this.#arena.byteLength < bytes) {
+      // A run that is under way keeps the old arena alive until it ends.
+      this.#arena?.dispose()
+      this.#arena = undefined
+      this.#arena = this.allocate(bytes)
+    }
+    return this.#arena
+  }
+}
+
+const opened = new Map<string, Device>()
+
+/**
+ * Opens a device, or returns it if it is open.
+ *
+ * @throws OptionError if there is no such name; DeviceError if the device is not there, with what was tried
+ */
+export function openDevice(name: DeviceName = 'auto', { threads = 0 }: OpenOptions = {}): Device {
+  if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
+    throw new OptionError(`threads must be an integer from 0 (one per physical core) to 1024; received ${describe(threads)}`)
+  }
+  const { backend, index } = parseName(name)
+  const key = `${backend}:${String(index)}:${String(threads)}`
+  const known = opened.get(key)
+  if (known) return known
+  const addon = loadAddon(
+    backend,
+    ops.map((op) => op.name),
+  )
+  const native = guard(() => addon.createDevice({ index, threads }))
+  const device = new Device(backend === 'onednn' ? 'cpu' : `cuda:${String(index)}`, backend, native)
+  opened.set(key, device)
+  return device
+}
+
+function parseName(name: string): { backend: NativeAddon['backend']; index: number } {
+  if (name === 'cpu' || name === 'auto') return { backend: 'onednn', index: 0 }
+  const cuda = /^cuda(?::(\d+))?$/.exec(name)
+  if (!cuda) throw new OptionError(`device must be auto, cpu, cuda or cuda:N; received ${describe(name)}`)
+  throw new DeviceError(
+    `device ${name} was asked for, but this build of mlpconv has no CUDA backend yet; use --device cpu or auto, which choose oneDNN`,
+  )
+}
+
+function guard<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw wrapNativeError(error)
+  }
+}
+
+/** Calls native code and types its errors. */
+export async function guardAsync<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw wrapNativeError(error)
+  }
+}

@@ -1,0 +1,131 @@
+/** From a graph to a native plan: fuse, ask the backend for kernels, pack weights, plan memory, bind. */
+import type { KernelDescription, Location, NativeAddon, NativeDevice, NativeKernel, NativePlan } from '../native/binding.js'
+import { packOp } from '../ops/list.js'
+import { fuse } from './fuse.js'
+import { byteLength, type Graph, type Node, type Value, type ValueId } from './graph.js'
+import { planMemory, stages, type MemoryPlan } from './memory.js'
+import { resolveAlias, simplify } from './simplify.js'
+
+/** A plan whose slots are the arena, then the graph's inputs, then its outputs. */
+export interface CompiledGraph {
+  readonly plan: NativePlan
+  /** The graph as it was compiled: simplified, fused, weights packed. */
+  readonly graph: Graph
+  readonly memory: MemoryPlan
+  /** Bytes of a value, opaque ones included. */
+  byteLengthOf(id: ValueId): number
+}
+
+/** How to compile. */
+export interface CompileOptions {
+  /** How often the body runs in a step. Default 1. */
+  readonly repeat?: number
+}
+
+/**
+ * Compiles a graph for a device. Rejects with the typed error of the kernel that cannot be made.
+ */
+export async function compile(
+  source: Graph,
+  backend: NativeAddon['backend'],
+  device: NativeDevice,
+  { repeat = 1 }: CompileOptions = {},
+): Promise<CompiledGraph> {
+  const fused = orderByStage(fuse(simplify(source), backend))
+  const { graph, kernels } = await createKernels(fused, device)
+  const byteLengthOf = (id: ValueId): number => byteLength(graph.values[id]!)
+  const memory = planMemory(graph, byteLengthOf, (node) => kernels.get(node)!.workspaceBytes)
+  const plan = device.createPlan({
+    slots: [Math.max(memory.arenaBytes, 1), ...[...graph.inputs, ...graph.outputs].map(byteLengthOf)],
+    stages: stages.map((stage) => ({
+      repeat: stage === 'body' ? repeat : 1,
+      kernels: graph.nodes
+        .filter((node) => node.stage === stage)
+        .map((node) => {
+          const workspace = memory.workspaces.get(node)
+          return {
+            kernel: kernels.get(node)!,
+            inputs: node.inputs.map((id) => locate(graph, memory, id)),
+            outputs: node.outputs.map((id) => locate(graph, memory, id)),
+            ...(workspace === undefined ? {} : { workspace: { slot: 0, byteOffset: workspace } }),
+          }
+        }),
+    })),
+  })
+  return { plan, graph, memory, byteLengthOf }
+}
+
+function orderByStage(graph: Graph): Graph {
+  return { ...graph, nodes: stages.flatMap((stage) => graph.nodes.filter((node) => node.stage === stage)) }
+}
+
+/**
+ * Makes all kernels. What only a kernel knows comes into the graph here: the size of opaque values, and a node in front of
+ * each input that the kernel wants packed.
+ */
+async function createKernels(
+  graph: Graph,
+  device: NativeDevice,
+): Promise<{ graph: Graph; kernels: ReadonlyMap<Node, NativeKernel> }> {
+  const values = [...graph.values]
+  const kernels = new Map<Node, NativeKernel>()
+  const create = async (nodes: readonly Node[]): Promise<void> => {
+    const made = await device.createKernels(nodes.map((node) => describe(node, values)))
+    nodes.forEach((node, i) => {
+      const kernel = made[i]!
+      kernels.set(node, kernel)
+      node.outputs.forEach((id, output) => {
+        if (values[id]!.dtype === 'opaque') values[id] = { ...values[id]!, shape: [kernel.outputBytes[output]!] }
+      })
+    })
+  }
+  const readsOpaque = (node: Node): boolean => node.inputs.some((id) => values[id]!.dtype === 'opaque')
+  await create(graph.nodes.filter((node) => !readsOpaque(node)))
+  await create(graph.nodes.filter(readsOpaque))
+
+  const packed = packInputs({ ...graph, values }, kernels)
+  return { graph: orderByStage(packed), kernels }
+}
+
+/** Puts a `pack` node in front of each input that a kernel wants in its own layout. Adds to `kernels`. */
+function packInputs(graph: Graph, kernels: Map<Node, NativeKernel>): Graph {
+  const values = [...graph.values]
+  const nodes = graph.nodes.flatMap((node) => {
+    const kernel = kernels.get(node)!
+    const inputs = [...node.inputs]
+    const packs = kernel.packs.map((pack): Node => {
+      const source = node.inputs[pack.input]!
+      const output = values.push({ shape: [pack.bytes], dtype: 'opaque' }) - 1
+      inputs[pack.input] = output
+      // What comes from outside does not change between micro-batches: once per step is enough.
+      const constant = graph.inputs.includes(resolveAlias(values, source).base)
+      const packNode: Node = {
+        op: packOp.name,
+        attributes: {},
+        inputs: [source],
+        outputs: [output],
+        stage: constant ? 'prologue' : node.stage,
+        scope: node.scope,
+      }
+      kernels.set(packNode, pack.kernel)
+      return packNode
+    })
+    if (packs.length === 0) return [node]
+    const consumer: Node = { ...node, inputs }
+    kernels.set(consumer, kernel)
+    return [...packs, consumer]
+  })
+  return { ...graph, values, nodes }
+}
+
+function describe(node: Node, values: readonly Value[]): KernelDescription {
+  const specs = (ids: readonly ValueId[]) => ids.map((id) => ({ shape: values[id]!.shape, dtype: values[id]!.dtype }))
+  return { op: node.op, attributes: node.attributes, inputs: specs(node.inputs), outputs: specs(node.outputs) }
+}
+
+/** Slot 0 is the arena. */
+function locate(graph: Graph, memory: MemoryPlan, id: ValueId): Location {
+  const { base, byteOffset } = resolveAlias(graph.values, id)
+  const slot = [...graph.inputs, ...graph.outputs].indexOf(base) + 1
+  return slot > 0 ? { slot, byteOffset } : { slot: 0, byteOffset: memory.offsets.get(base)! + byteOffset }
+}
