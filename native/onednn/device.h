@@ -1,6 +1,7 @@
-// The CPU as a device: oneDNN's engine and stream, an OpenMP team, and page-aligned memory.
+// The CPU as a device: oneDNN's engine and stream, an OpenMP team, and pages of memory.
 #pragma once
 
+#include <atomic>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "../core/backend.h"
@@ -9,7 +10,8 @@ namespace mlpconv {
 
 class OneDnnDevice final : public Device {
  public:
-  /// Throws DeviceError if oneDNN cannot be used, OptionError if the options are out of range.
+  /// `options.threads` 0 means one per physical core that the process may use. Throws OptionError if the
+  /// options are out of range, DeviceError if oneDNN fails.
   explicit OneDnnDevice(const DeviceOptions& options);
 
   void attach() override;
@@ -22,12 +24,14 @@ class OneDnnDevice final : public Device {
   void synchronize() override;
 
   const dnnl::engine& engine() const { return engine_; }
-  dnnl::stream& stream() { return stream_; }
+  const dnnl::stream& stream() const { return stream_; }
 
  private:
   int threads_;
   dnnl::engine engine_;
   dnnl::stream stream_;
+  /// What all living memory of this device takes, shared with it.
+  std::shared_ptr<std::atomic<size_t>> allocatedBytes_;
 };
 
 }  // namespace mlpconv

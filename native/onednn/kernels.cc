@@ -39,6 +39,16 @@ constexpr Entry table[] = {
     {"sgd", createSgd},
 };
 
+DeviceError describe(const KernelDescription& description, const dnnl::error& error) {
+  const auto isBfloat16 = [](const TensorSpec& tensor) { return tensor.dtype == DType::bfloat16; };
+  const bool bfloat16 = std::any_of(description.inputs.begin(), description.inputs.end(), isBfloat16) ||
+                        std::any_of(description.outputs.begin(), description.outputs.end(), isBfloat16);
+  const char* const advice = error.status == dnnl_unimplemented && bfloat16
+                                 ? "; bfloat16 needs a CPU with AVX-512: use dtype 'float32'"
+                                 : "";
+  return DeviceError(description.op + ": oneDNN " + error.what() + advice);
+}
+
 }  // namespace
 
 std::vector<std::string> kernelNames() {
@@ -51,7 +61,11 @@ std::shared_ptr<Kernel> createKernel(OneDnnDevice& device, const KernelDescripti
   const auto entry = std::find_if(std::begin(table), std::end(table),
                                   [&](const Entry& e) { return e.op == description.op; });
   if (entry == std::end(table)) throw OptionError("there is no op '" + description.op + "' on the CPU");
-  return entry->create(device, description);
+  try {
+    return entry->create(device, description);
+  } catch (const dnnl::error& error) {
+    throw describe(description, error);
+  }
 }
 
 }  // namespace mlpconv

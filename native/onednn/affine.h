@@ -1,0 +1,91 @@
+// The kernels of conv2d and linear, which differ in nothing but the primitive.
+#pragma once
+
+#include "../ops/affine.h"
+#include "primitive.h"
+
+namespace mlpconv {
+
+/// The layouts that a primitive is asked for; weights are in a layout of its choice, forward and in backward
+/// data of the activations' type.
+struct AffineLayouts {
+  dnnl::memory::desc x, weight, dweight, y;
+  /// A zero descriptor if there is no bias.
+  dnnl::memory::desc bias;
+
+  explicit AffineLayouts(const Affine& affine)
+      : x(layout(affine.xSpec())),
+        weight(anyLayout({affine.dtype, affine.weight})),
+        dweight(anyLayout(affine.weightSpec())),
+        y(layout(affine.ySpec())),
+        bias(affine.bias ? layout(affine.biasSpec()) : dnnl::memory::desc()) {}
+};
+
+/// The attributes of a forward primitive: with a ReLU behind it, if there is one.
+inline dnnl::primitive_attr forwardAttributes(const Affine& affine) {
+  dnnl::post_ops postOps;
+  if (affine.relu) postOps.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+  return attributes(postOps);
+}
+
+/// x, weight, (bias) -> y.
+template <typename Forward>
+std::shared_ptr<Kernel> affineForward(const OneDnnDevice& device, const Affine& affine,
+                                      const typename Forward::primitive_desc& desc) {
+  auto kernel = std::make_shared<PrimitiveKernel>(device);
+  kernel->pack(device, 1, layout(affine.weightSpec()), desc.weights_desc());
+  std::vector<PrimitiveArgument> arguments = {
+      {DNNL_ARG_SRC, desc.src_desc(), Place::input(0)},
+      {DNNL_ARG_WEIGHTS, desc.weights_desc(), Place::input(1)},
+      {DNNL_ARG_DST, desc.dst_desc(), Place::output(0)},
+  };
+  if (affine.bias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc(), Place::input(2)});
+  kernel->add<Forward>(desc, std::move(arguments));
+  return kernel;
+}
+
+/// dy, weight -> dx.
+template <typename BackwardData>
+std::shared_ptr<Kernel> affineBackwardData(const OneDnnDevice& device, const Affine& affine,
+                                           const typename BackwardData::primitive_desc& desc) {
+  auto kernel = std::make_shared<PrimitiveKernel>(device);
+  kernel->pack(device, 1, layout(affine.weightSpec()), desc.weights_desc());
+  kernel->add<BackwardData>(desc, {{DNNL_ARG_DIFF_DST, desc.diff_dst_desc(), Place::input(0)},
+                                   {DNNL_ARG_WEIGHTS, desc.weights_desc(), Place::input(1)},
+                                   {DNNL_ARG_DIFF_SRC, desc.diff_src_desc(), Place::output(0)}});
+  return kernel;
+}
+
+/// x, dy -> dweight, (dbias). What the primitive cannot write where it belongs goes through the workspace.
+template <typename BackwardWeights>
+std::shared_ptr<Kernel> affineBackwardWeights(const OneDnnDevice& device, const Affine& affine,
+                                              const typename BackwardWeights::primitive_desc& desc) {
+  struct Gradient {
+    int argument;
+    dnnl::memory::desc made;
+    dnnl::memory::desc wanted;
+  };
+  std::vector<Gradient> gradients = {
+      {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc(), layout(affine.weightSpec())}};
+  if (affine.bias)
+    gradients.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc(), layout(affine.biasSpec())});
+
+  auto kernel = std::make_shared<PrimitiveKernel>(device);
+  std::vector<PrimitiveArgument> arguments = {{DNNL_ARG_SRC, desc.src_desc(), Place::input(0)},
+                                              {DNNL_ARG_DIFF_DST, desc.diff_dst_desc(), Place::input(1)}};
+  std::vector<Place> places;
+  for (const Gradient& gradient : gradients) {
+    const bool direct = gradient.made == gradient.wanted && !affine.accumulate;
+    places.push_back(direct ? Place::output(places.size()) : kernel->temporary(gradient.made.get_size()));
+    arguments.push_back({gradient.argument, gradient.made, places.back()});
+  }
+  kernel->add<BackwardWeights>(desc, std::move(arguments));
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (places[i].in == Place::In::outputs) continue;
+    kernel->addReorder(gradients[i].made, places[i], gradients[i].wanted, Place::output(i),
+                       affine.accumulate);
+  }
+  return kernel;
+}
+
+}  // namespace mlpconv

@@ -1,0 +1,40 @@
+#include "../ops/linear.h"
+
+#include "affine.h"
+#include "kernels.h"
+
+namespace mlpconv {
+namespace {
+
+dnnl::inner_product_forward::primitive_desc forwardDesc(const OneDnnDevice& device, const Linear& linear) {
+  const AffineLayouts layouts(linear);
+  return {device.engine(), dnnl::prop_kind::forward_training, layouts.x, layouts.weight, layouts.bias,
+          layouts.y,       forwardAttributes(linear)};
+}
+
+}  // namespace
+
+std::shared_ptr<Kernel> createLinear(OneDnnDevice& device, const KernelDescription& description) {
+  const Linear linear = Linear::forward(description);
+  return affineForward<dnnl::inner_product_forward>(device, linear, forwardDesc(device, linear));
+}
+
+std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const KernelDescription& description) {
+  const Linear linear = Linear::backwardData(description);
+  const AffineLayouts layouts(linear);
+  return affineBackwardData<dnnl::inner_product_backward_data>(
+      device, linear,
+      {device.engine(), layouts.x, layouts.weight, layouts.y, forwardDesc(device, linear), attributes()});
+}
+
+std::shared_ptr<Kernel> createLinearBackwardWeights(OneDnnDevice& device,
+                                                    const KernelDescription& description) {
+  const Linear linear = Linear::backwardWeights(description);
+  const AffineLayouts layouts(linear);
+  return affineBackwardWeights<dnnl::inner_product_backward_weights>(
+      device, linear,
+      {device.engine(), layouts.x, layouts.dweight, layouts.bias, layouts.y, forwardDesc(device, linear),
+       attributes()});
+}
+
+}  // namespace mlpconv
