@@ -27,6 +27,6 @@ export interface LoadOptions {
 export const files: readonly SourceFile[]
 export function dataFolder(env?: NodeJS.ProcessEnv): string
 export function defaultSources(env?: NodeJS.ProcessEnv): Source[]
-export function folder(name: string, path: string): Source
+export function folder(name: string, path: string, required?: boolean): Source
 export function mirror(url: string, limits?: { readonly answer: number; readonly pause: number }): Source
 export function loadFashionMnist(options?: LoadOptions): Promise<Record<string, Uint8Array>>

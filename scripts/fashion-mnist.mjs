@@ -65,9 +65,8 @@ export function dataFolder(env = process.env) {
  * @returns {Source[]}
  */
 export function defaultSources(env = process.env) {
-  const explicit = env.MLPCONV_DATA ? [{ ...folder('MLPCONV_DATA', env.MLPCONV_DATA), required: true }] : []
   return [
-    ...explicit,
+    ...(env.MLPCONV_DATA ? [folder('MLPCONV_DATA', env.MLPCONV_DATA, true)] : []),
     folder('cache', dataFolder(env)),
     folder('system', systemFolder),
     ...mirrors.map((url) => mirror(url)),
@@ -81,8 +80,8 @@ export function defaultSources(env = process.env) {
  * @param {string} path
  * @returns {Source}
  */
-export function folder(name, path) {
-  return { name: `${name} (${path})`, open: async () => readFrom(path) }
+export function folder(name, path, required = false) {
+  return { name: `${name} (${path})`, required, open: async () => readFrom(path) }
 }
 
 /**

@@ -1,0 +1,11 @@
+/** Data sets: labelled images in memory, where they come from, and the files that hold them. */
+export { createDataset, limit, withNormalization, withResize } from './dataset.js'
+export type { Dataset, DatasetParts, DatasetShape, Normalization } from './dataset.js'
+export { fashionMnist, fashionMnistClasses, fashionMnistNormalization } from './fashionMnist.js'
+export type { FashionMnistOptions } from './fashionMnist.js'
+export { fromArrays } from './fromArrays.js'
+export type { FromArraysOptions } from './fromArrays.js'
+export { parseIdx, readIdx, serializeIdx, writeIdx } from './idx.js'
+export type { IdxArray, IdxType } from './idx.js'
+export { decodePng, readPng } from './png.js'
+export type { Image } from './png.js'

@@ -1,0 +1,159 @@
+/**
+ * Compiles and runs the native tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+ *
+ *     node scripts/native-test.mjs [part of a name ...]
+ *
+ * Each test/native/<name>_test.cc is a program, linked with native/core and, if its name begins with `onednn_`, with
+ * native/onednn and oneDNN. Objects are kept in build/native-test and compiled again when something they include changed.
+ */
+import { existsSync, statSync } from 'node:fs'
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isMain } from './main.mjs'
+import { findOneDnn } from './onednn.mjs'
+import { SetupError, run } from './process.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const build = join(root, 'build', 'native-test')
+const compiler = process.env.CXX ?? 'g++'
+const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+const flags = ['-std=c++20', '-O1', '-g', '-fopenmp', '-Wall', '-Wextra', '-Werror', ...sanitizers]
+
+// libgomp keeps its threads' stacks and teams until the process ends; oneDNN keeps its primitive cache.
+const leakSuppressions = ['leak:libgomp.so', 'leak:libdnnl.so']
+
+/**
+ * The .cc files of a folder of the repository.
+ * @param {string} folder
+ */
+async function sourcesIn(folder) {
+  const names = await readdir(join(root, folder))
+  return names.filter((name) => name.endsWith('.cc')).map((name) => join(folder, name))
+}
+
+/**
+ * The object file of a source.
+ * @param {string} source
+ */
+function objectOf(source) {
+  return join(build, `${source}.o`)
+}
+
+/**
+ * Whether an object is newer than all that it was made from, by the compiler's own list (`-MMD`).
+ * @param {string} object
+ * @param {string} command
+ */
+async function isFresh(object, command) {
+  if (!existsSync(object) || !existsSync(`${object}.d`) || !existsSync(`${object}.command`)) return false
+  if ((await readFile(`${object}.command`, 'utf8')) !== command) return false
+  const rule = await readFile(`${object}.d`, 'utf8')
+  const files = rule.slice(rule.indexOf(':') + 1).replaceAll('\\\n', ' ').split(/\s+/).filter(Boolean)
+  const made = statSync(object).mtimeMs
+  return files.every((file) => existsSync(file) && statSync(file).mtimeMs < made)
+}
+
+/**
+ * Compiles a source unless its object is fresh.
+ * @param {string} source
+ * @param {string} include oneDNN's
+ */
+async function compile(source, include) {
+  const object = objectOf(source)
+  const partial = `${object}.partial`
+  const args = [...flags, '-isystem', include, '-MMD', '-MF', `${object}.d`, '-c', join(root, source), '-o', partial]
+  const command = [compiler, ...args].join(' ')
+  if (await isFresh(object, command)) return
+  await mkdir(dirname(object), { recursive: true })
+  await run(compiler, args)
+  await rename(partial, object)
+  await writeFile(`${object}.command`, command)
+}
+
+/**
+ * Runs `task` on each item, as many at a time as there are CPUs.
+ * @template T
+ * @param {readonly T[]} items
+ * @param {(item: T) => Promise<void>} task
+ */
+async function inParallel(items, task) {
+  const waiting = [...items]
+  const worker = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await task(item)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+}
+
+/** @param {readonly string[]} wanted */
+async function main(wanted) {
+  const { include, library } = await findOneDnn()
+  const core = await sourcesIn('native/core')
+  const onednn = await sourcesIn('native/onednn')
+  const tests = (await sourcesIn('test/native')).filter((test) =>
+    test.endsWith('_test.cc') && (wanted.length === 0 || wanted.some((part) => test.includes(part))))
+  if (tests.length === 0) throw new SetupError(`no test in test/native is named like ${wanted.join(' or ')}`)
+
+  /** @param {string} test */
+  const usesOneDnn = (test) => basename(test).startsWith('onednn_')
+  const began = performance.now()
+  const sources = [...core, ...(tests.some(usesOneDnn) ? onednn : []), ...tests]
+  await inParallel(sources, (source) => compile(source, include))
+  const libraries = ['-pthread', '-ldl']
+  await inParallel(tests, async (test) => {
+    const objects = [test, ...core, ...(usesOneDnn(test) ? onednn : [])].map(objectOf)
+    const linked = usesOneDnn(test) ? [library, `-Wl,-rpath,${dirname(library)}`] : []
+    await run(compiler, [...flags, ...objects, ...linked, ...libraries, '-o', programOf(test)])
+  })
+  console.log(`compiled ${sources.length} files in ${seconds(began)}`)
+
+  const suppressions = join(build, 'leaks.txt')
+  await writeFile(suppressions, `${leakSuppressions.join('\n')}\n`)
+  const env = {
+    ...process.env,
+    ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1',
+    LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  }
+  let failed = 0
+  for (const test of tests) {
+    const start = performance.now()
+    try {
+      const output = await run(programOf(test), [], { cwd: root, env })
+      console.log(`ok      ${basename(test, '.cc')}  ${output.trim().split('\n').at(-1)}  ${seconds(start)}`)
+    } catch (error) {
+      const { message, output } = /** @type {SetupError} */ (error)
+      failed++
+      console.log(`FAILED  ${basename(test, '.cc')}  ${seconds(start)}  ${message}\n${output}`)
+    }
+  }
+  console.log(`${tests.length - failed} passed, ${failed} failed`)
+  if (failed > 0) process.exitCode = 1
+}
+
+/**
+ * The program of a test.
+ * @param {string} test
+ */
+function programOf(test) {
+  return join(build, basename(test, '.cc'))
+}
+
+/**
+ * The time since `start`, for people.
+ * @param {number} start
+ */
+function seconds(start) {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`
+}
+
+if (isMain(import.meta.url)) {
+  try {
+    await main(process.argv.slice(2))
+  } catch (error) {
+    const { message, output } = /** @type {SetupError} */ (error)
+    console.error([message, output].filter(Boolean).join('\n'))
+    process.exitCode = 1
+  }
+}
