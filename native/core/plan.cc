@@ -15,7 +15,7 @@ void expectCount(const CompiledKernel& kernel, const char* kind, size_t expected
 
 }  // namespace
 
-Plan::Plan(std::vector<size_t> slotBytes, const std::vector<Stage>& stages) {
+Plan::Plan(const std::vector<size_t>& slotBytes, const std::vector<Stage>& stages) {
   for (const size_t bytes : slotBytes) slots_.push_back({bytes, 1});
   for (const Stage& stage : stages) {
     if (stage.repeat < 1) {

@@ -46,7 +46,7 @@ class Plan {
 
   /// `slotBytes` are the least sizes of what is bound to the slots. Throws OptionError if a location does not
   /// fit.
-  Plan(std::vector<size_t> slotBytes, const std::vector<Stage>& stages);
+  Plan(const std::vector<size_t>& slotBytes, const std::vector<Stage>& stages);
 
   /// Checks memory, one span per slot, and begins a run: `cancel()` ends it from now on.
   /// Throws OptionError if it is too small, misaligned or of another number.
