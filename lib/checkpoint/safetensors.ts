@@ -26,13 +26,18 @@ const types = {
 type StoredType = keyof typeof types
 const typeOrder = Object.keys(types) as StoredType[]
 
+interface Arrays {
+  readonly int64: BigInt64Array
+  readonly float64: Float64Array
+  readonly float32: Float32Array
+  readonly int32: Int32Array
+  readonly bfloat16: Uint16Array
+  readonly uint8: Uint8Array
+}
+
 /** A tensor with its elements in row-major order. */
 export type StoredTensor = {
-  [T in StoredType]: {
-    readonly dtype: T
-    readonly shape: readonly number[]
-    readonly data: InstanceType<(typeof types)[T]['array']>
-  }
+  [T in StoredType]: { readonly dtype: T; readonly shape: readonly number[]; readonly data: Arrays[T] }
 }[StoredType]
 
 /** What a file holds. */

@@ -134,7 +134,8 @@ function requireNormalization(normalize: Normalization, channels: number): void 
     if (Array.isArray(given) && given.length === channels && given.every(isRight)) continue
     const range = name === 'mean' ? 'finite' : 'finite and > 0'
     throw new OptionError(
-      `Dataset: normalize.${name} must be an array of ${channels}, one per channel, ${range}; received ${describe(given)}`,
+      `Dataset: normalize.${name} must be an array of ${channels}, one per channel, ${range}; ` +
+        `received ${describe(given)}`,
     )
   }
 }

@@ -24,13 +24,18 @@ const elementTypes = {
 
 export type IdxType = keyof typeof elementTypes
 
+interface Arrays {
+  readonly uint8: Uint8Array
+  readonly int8: Int8Array
+  readonly int16: Int16Array
+  readonly int32: Int32Array
+  readonly float32: Float32Array
+  readonly float64: Float64Array
+}
+
 /** What an IDX file holds: row-major elements in an array of the type that `dtype` names. */
 export type IdxArray = {
-  [T in IdxType]: {
-    readonly dtype: T
-    readonly shape: readonly number[]
-    readonly data: InstanceType<(typeof elementTypes)[T]['array']>
-  }
+  [T in IdxType]: { readonly dtype: T; readonly shape: readonly number[]; readonly data: Arrays[T] }
 }[IdxType]
 
 const prefixBytes = 4
