@@ -1,7 +1,7 @@
 /** The graphs of one training step and of one evaluation step, data to metrics. */
 import { differentiate } from '../graph/differentiate.js'
 import { opDefinition } from '../ops/list.js'
-import type { DType, Graph, TensorSpec } from '../graph/graph.js'
+import type { DType, Graph, Node, TensorSpec, ValueId } from '../graph/graph.js'
 import { GraphBuilder, type Liftable, type Tracer } from '../graph/trace.js'
 import type { Module } from '../nn/module.js'
 import { addOp } from '../ops/add.js'
@@ -28,7 +28,6 @@ export interface StepData {
 /** What both kinds of step need to know. */
 export interface StepOptions {
   readonly data: StepData
-  readonly layout: FlatLayout
   readonly classes: number
   /** Samples of one step. */
   readonly batchSize: number
@@ -39,13 +38,25 @@ export interface StepOptions {
   readonly seed: number
 }
 
-/** A step's graph. Its inputs are bound by name, in this order; then comes what the module closes over. */
+/** What a step reads and writes outside of itself. */
+export type StepInput =
+  | 'images'
+  | 'labels'
+  | 'order'
+  | 'counters'
+  | 'metrics'
+  | 'parameters'
+  | 'gradients'
+  | 'momentum'
+  | 'learningRates'
+
+/** A step's graph. Its inputs are bound by name, or are what the module closes over. */
 export interface Step {
   readonly graph: Graph
   /** How often the body runs in a step. */
   readonly repeat: number
-  readonly inputs: readonly string[]
-  readonly lifted: readonly Liftable[]
+  readonly inputs: readonly { readonly name: StepInput; readonly id: ValueId }[]
+  readonly lifted: readonly { readonly liftable: Liftable; readonly id: ValueId }[]
 }
 
 /** Metrics, float64: loss sum, correct, samples, step + 1 of the first loss that is not finite, non-zero logits per class. */
@@ -53,27 +64,39 @@ export function metricsLength(classes: number): number {
   return 4 + classes
 }
 
-/** Binds inputs by name, in the order in which they are asked for. */
+/** Gives inputs names. */
 class StepBuilder extends GraphBuilder {
-  readonly names: string[] = []
+  readonly namedInputs: { name: StepInput; id: ValueId }[] = []
 
-  named(name: string, spec: TensorSpec): Tracer {
-    this.names.push(name)
-    return this.input(spec)
+  named(name: StepInput, spec: TensorSpec): Tracer {
+    const tracer = this.input(spec)
+    this.namedInputs.push({ name, id: tracer.id })
+    return tracer
   }
 }
 
 /** One optimizer step: data, forward, loss, backward, update. */
-export function trainingStep(net: Module, options: StepOptions, optimizer: SGD, totalSteps: number): Step {
+export function trainingStep(
+  net: Module,
+  layout: FlatLayout,
+  options: StepOptions,
+  optimizer: SGD,
+  totalSteps: number,
+): Step {
   const builder = new StepBuilder({ training: true, seed: options.seed })
-  const { layout, batchSize, microBatch } = options
+  const { batchSize, microBatch } = options
   const flat: TensorSpec = { shape: [layout.length], dtype: 'float32' }
-  const { logits, dlogits, counters, parameters } = forward(builder, net, options)
+  const parameters = builder.named('parameters', flat)
   const gradients = builder.named('gradients', flat)
+  for (const { parameter, byteOffset } of layout.entries) {
+    builder.bind(parameter, builder.view(parameters, byteOffset, { shape: parameter.shape, dtype: 'float32' }))
+  }
+  const { logits, dlogits, counters } = forward(builder, net, options)
 
   const weights = layout.entries.map(({ parameter }) => builder.lift(parameter))
   const computed = differentiate(builder, [[logits, dlogits]], weights)
-  const accumulate = batchSize > microBatch || computed.some((gradient) => !gradient || !writesOnce(builder, gradient))
+  const direct = directGradients(builder.nodes, computed)
+  const accumulate = batchSize > microBatch || computed.some((gradient) => !gradient || !direct.has(gradient.id))
   if (accumulate) {
     const zero = at(builder, 'prologue', () =>
       builder.apply(fillOp, { value: 0, outputShape: flat.shape }, []),
@@ -81,7 +104,19 @@ export function trainingStep(net: Module, options: StepOptions, optimizer: SGD, 
     builder.place(zero[0]!, gradients, 0)
   }
   computed.forEach((gradient, i) => {
-    if (gradient) collect(builder, gradient, gradients, layout.entries[i]!.byteOffset, accumulate)
+    const byteOffset = layout.entries[i]!.byteOffset
+    if (!gradient) return
+    if (direct.has(gradient.id)) {
+      builder.place(gradient, gradients, byteOffset)
+    } else {
+      const [sum] = builder.apply(addOp, {}, [builder.view(gradients, byteOffset, gradient), gradient])
+      builder.place(sum!, gradients, byteOffset)
+    }
+  })
+  builder.nodes.forEach((node, i) => {
+    if (node.outputs.some((id) => direct.has(id))) {
+      builder.nodes[i] = { ...node, attributes: { ...node.attributes, accumulate } }
+    }
   })
   builder.apply(advanceOp, { step: 0, samples: microBatch, cursor: microBatch }, [counters])
 
@@ -91,11 +126,12 @@ export function trainingStep(net: Module, options: StepOptions, optimizer: SGD, 
   const { dampening, weightDecay, nesterov, clipGradNorm } = optimizer
   builder.apply(
     sgdOp,
-    { momentum: optimizer.momentum, dampening, weightDecay, nesterov, clipGradNorm: clipGradNorm ?? 0 },
+    { momentum: optimizer.momentum, dampening, weightDecay, nesterov, clipGradNorm },
     [parameters, gradients, learningRates, counters, ...momentum],
   )
   builder.apply(advanceOp, { step: 1, samples: 0, cursor: 0 }, [counters])
-  return finish(builder, options)
+  const own = new Set<Liftable>(layout.entries.map(({ parameter }) => parameter))
+  return finish(builder, options, (liftable) => !own.has(liftable))
 }
 
 /** One evaluation step: data, forward, loss and correct count. */
@@ -104,24 +140,20 @@ export function evaluationStep(net: Module, options: StepOptions): Step {
   const { counters } = forward(builder, net, options)
   const { microBatch } = options
   builder.apply(advanceOp, { step: 0, samples: microBatch, cursor: microBatch }, [counters])
-  return finish(builder, options)
+  return finish(builder, options, () => true)
 }
 
 /** Data, forward, loss and metrics of one micro-batch. */
 function forward(
   builder: StepBuilder,
   net: Module,
-  { data, layout, classes, microBatch, batchSize, dtype }: StepOptions,
-): { logits: Tracer; dlogits: Tracer; counters: Tracer; parameters: Tracer } {
+  { data, classes, microBatch, batchSize, dtype }: StepOptions,
+): { logits: Tracer; dlogits: Tracer; counters: Tracer } {
   const images = builder.named('images', data.images)
   const labels = builder.named('labels', { shape: [data.images.shape[0]!], dtype: 'int32' })
   const order = builder.named('order', { shape: [data.orderLength], dtype: 'int32' })
   const counters = builder.named('counters', { shape: [4], dtype: 'int64' })
   const metrics = builder.named('metrics', { shape: [metricsLength(classes)], dtype: 'float64' })
-  const parameters = builder.named('parameters', { shape: [layout.length], dtype: 'float32' })
-  for (const { parameter, byteOffset } of layout.entries) {
-    builder.bind(parameter, builder.view(parameters, byteOffset, { shape: parameter.shape, dtype: 'float32' }))
-  }
   builder.counters = counters
 
   const { mean, std, size } = data
@@ -132,27 +164,21 @@ function forward(
   const divisor = batchSize
   const [loss, dlogits, correct] = builder.apply(softmaxCrossEntropyOp, { divisor }, [logits, y!])
   builder.apply(accumulateMetricsOp, { divisor }, [logits, loss!, correct!, counters, metrics])
-  return { logits, dlogits: dlogits!, counters, parameters }
+  return { logits, dlogits: dlogits!, counters }
 }
 
-/** Whether a gradient is made by a kernel that can add to what is there, and is nobody else's. */
-function writesOnce(builder: GraphBuilder, gradient: Tracer): boolean {
-  const producer = builder.nodes.find((node) => node.outputs.includes(gradient.id))
-  return producer !== undefined && opDefinition(producer.op).accumulates === true
-}
-
-/** Puts a parameter's gradient into its place in the flat buffer. */
-function collect(builder: GraphBuilder, gradient: Tracer, gradients: Tracer, byteOffset: number, accumulate: boolean): void {
-  if (writesOnce(builder, gradient)) {
-    builder.place(gradient, gradients, byteOffset)
-    const index = builder.nodes.findIndex((node) => node.outputs.includes(gradient.id))
-    const node = builder.nodes[index]!
-    builder.nodes[index] = { ...node, attributes: { ...node.attributes, accumulate } }
-    return
-  }
-  const sum = builder.view(gradients, byteOffset, gradient)
-  const [added] = builder.apply(addOp, {}, [sum, gradient])
-  builder.place(added!, gradients, byteOffset)
+/**
+ * The gradients that their kernel can write to, or add to, their place in the flat buffer: nothing else that it writes goes
+ * anywhere else, and nobody else reads them.
+ */
+function directGradients(nodes: readonly Node[], computed: readonly (Tracer | undefined)[]): ReadonlySet<ValueId> {
+  const ids = computed.flatMap((gradient) => gradient?.id ?? [])
+  const once = new Set(ids.filter((id) => ids.indexOf(id) === ids.lastIndexOf(id)))
+  const read = new Set(nodes.flatMap((node) => node.inputs))
+  const producers = nodes.filter(
+    (node) => opDefinition(node.op).accumulates && node.outputs.every((id) => once.has(id) && !read.has(id)),
+  )
+  return new Set(producers.flatMap((node) => node.outputs))
 }
 
 function at<T>(builder: GraphBuilder, stage: GraphBuilder['stage'], work: () => T): T {
@@ -163,12 +189,17 @@ function at<T>(builder: GraphBuilder, stage: GraphBuilder['stage'], work: () => 
   return result
 }
 
-function finish(builder: StepBuilder, { layout, batchSize, microBatch }: StepOptions): Step {
-  const own = new Set<Liftable>(layout.entries.map(({ parameter }) => parameter))
+function finish(
+  builder: StepBuilder,
+  { batchSize, microBatch }: StepOptions,
+  isBoundLater: (liftable: Liftable) => boolean,
+): Step {
   return {
     graph: builder.build([]),
     repeat: batchSize / microBatch,
-    inputs: builder.names,
-    lifted: [...builder.lifted.keys()].filter((liftable) => !own.has(liftable)),
+    inputs: builder.namedInputs,
+    lifted: [...builder.lifted]
+      .filter(([liftable]) => isBoundLater(liftable))
+      .map(([liftable, { id }]) => ({ liftable, id })),
   }
 }

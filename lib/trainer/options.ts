@@ -1,0 +1,79 @@
+/** What a Trainer is told, checked and completed with defaults. */
+import { requireInteger, requireOneOf, requireOptions } from '../check.js'
+import type { Device, DeviceName } from '../device.js'
+import { DeviceError, OptionError } from '../errors.js'
+import type { Schedule } from '../optim/schedule.js'
+import { constant } from '../optim/schedule.js'
+import type { SGD } from '../optim/sgd.js'
+import { describe } from '../ops/check.js'
+
+/** How activations are computed. Master weights, loss and update are float32 in all of them. */
+export type Precision = 'float32' | 'tfloat32' | 'bfloat16'
+
+export interface TrainerOptions {
+  /** Made by `optim.SGD`. */
+  readonly optimizer: SGD
+  /** Samples per step; the last step of an epoch takes what is left. */
+  readonly batchSize: number
+  readonly epochs: number
+  /** The factor on the learning rate, by step. Default: constant. */
+  readonly schedule?: Schedule
+  /** Seed of initialisation, order and dropout, an integer in [0, 2^53). Default 0. */
+  readonly seed?: number
+  /** Default `auto`. */
+  readonly device?: DeviceName | Device
+  /** Default float32. */
+  readonly dtype?: Precision
+  /** Samples that go through the network at a time. It changes memory and speed, not the result. Default: chosen by size. */
+  readonly microBatch?: number
+  /** A file that is written at the end of each epoch and when training is stopped. Default: none. */
+  readonly checkpoint?: string
+}
+
+/** All options, with those that were left out. */
+export type ResolvedOptions = Omit<Required<TrainerOptions>, 'microBatch' | 'checkpoint' | 'dtype'> & {
+  readonly dtype: 'float32' | 'bfloat16'
+  readonly microBatch: number | undefined
+  readonly checkpoint: string | undefined
+}
+
+const names = [
+  'optimizer',
+  'batchSize',
+  'epochs',
+  'schedule',
+  'seed',
+  'device',
+  'dtype',
+  'microBatch',
+  'checkpoint',
+] as const
+
+/** Checks options and fills in defaults. Throws OptionError, DeviceError. */
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  requireOptions('Trainer', options, names)
+  const optimizer: unknown = options.optimizer
+  if (typeof optimizer !== 'object' || optimizer === null || !('lr' in optimizer)) {
+    throw new OptionError(`Trainer: optimizer must be made by optim.SGD({ lr }); received ${describe(optimizer)}`)
+  }
+  const schedule = options.schedule ?? constant()
+  if (typeof (schedule as unknown) !== 'function') {
+    throw new OptionError(`Trainer: schedule must be a function of (step, totalSteps); received ${describe(schedule)}`)
+  }
+  const dtype = requireOneOf('Trainer', 'dtype', options.dtype ?? 'float32', ['float32', 'tfloat32', 'bfloat16'])
+  if (dtype === 'tfloat32') {
+    throw new DeviceError('Trainer: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU')
+  }
+  return {
+    optimizer: options.optimizer,
+    batchSize: requireInteger('Trainer', 'batchSize', options.batchSize, 1),
+    epochs: requireInteger('Trainer', 'epochs', options.epochs, 1),
+    schedule,
+    seed: requireInteger('Trainer', 'seed', options.seed ?? 0, 0),
+    device: options.device ?? 'auto',
+    dtype,
+    microBatch:
+      options.microBatch === undefined ? undefined : requireInteger('Trainer', 'microBatch', options.microBatch, 1),
+    checkpoint: options.checkpoint,
+  }
+}
