@@ -1,0 +1,33 @@
+#include "../ops/softmaxCrossEntropy.h"
+
+#include "kernels.h"
+#include "parallel.h"
+
+namespace mlpconv {
+
+std::shared_ptr<Kernel> createSoftmaxCrossEntropy(OneDnnDevice& device,
+                                                  const KernelDescription& description) {
+  const SoftmaxCrossEntropy op(description);
+  return withElement(op.dtype, [&](auto element) {
+    using T = decltype(element);
+    return makeKernel(
+        [op, threads = device.threads()](const Arguments& arguments) {
+          const SoftmaxCrossEntropyFunctor<T> functor{
+              op,
+              input<const T>(arguments, 0),
+              input<const int32_t>(arguments, 1),
+              output<float>(arguments, 0),
+              output<T>(arguments, 1),
+              output<int32_t>(arguments, 2),
+              static_cast<SoftmaxCrossEntropy::Share*>(arguments.workspace)};
+          constexpr int64_t chunk = 8;
+          parallelChunks(threads, op.samples, chunk, [functor](int64_t begin, int64_t end) {
+            for (int64_t sample = begin; sample < end; ++sample) functor(sample);
+          });
+          functor.sum();
+        },
+        op.workspaceBytes());
+  });
+}
+
+}  // namespace mlpconv
