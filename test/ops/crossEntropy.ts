@@ -7,7 +7,7 @@ import { opCase } from './case.js'
 
 export const crossEntropyCase = opCase(
   'crossEntropy',
-  fc.record({ batch: fc.integer({ min: 1, max: 33 }), classes: fc.constantFrom(2, 3, 10, 100) }),
+  fc.record({ batch: fc.integer({ min: 1, max: 33 }), classes: fc.constantFrom(2, 3, 10, 33) }),
   ({ batch, classes }) => ({
     inputs: [
       { role: 'activation', shape: [batch, classes] },

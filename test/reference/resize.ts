@@ -1,6 +1,7 @@
 /**
  * Bilinear resize of 8-bit images as Pillow does it (src/libImaging/Resample.c): antialiased when smaller, the
- * horizontal pass first, weights of 22 fractional bits, each pass rounded to 8 bits.
+ * horizontal pass first, weights of 22 fractional bits, each pass rounded to 8 bits. (Pillow 13 takes the vertical pass
+ * first where the height shrinks and the width does not, or far less; all others do as here.)
  */
 import { at4, shape4, zeros, type Pair, type RefTensor } from './tensor.js'
 
