@@ -22,11 +22,9 @@ export function requireInteger(where: string, name: string, value: number, least
 /** Checks that `value` is a finite number of at least `least` and below `bound`, and returns it. */
 export function requireNumber(where: string, name: string, value: number, least = -Infinity, bound = Infinity): number {
   if (Number.isFinite(value) && value >= least && value < bound) return value
-  const range = [
-    ...(least > -Infinity ? [`>= ${String(least)}`] : []),
-    ...(bound < Infinity ? [`< ${String(bound)}`] : []),
-  ].join(' and ')
-  throw new OptionError(`${where}: ${name} must be a finite number ${range}; received ${describe(value)}`)
+  const atLeast = least > -Infinity ? ` >= ${String(least)}` : ''
+  const below = bound < Infinity ? ` and < ${String(bound)}` : ''
+  throw new OptionError(`${where}: ${name} must be a finite number${atLeast}${below}; received ${describe(value)}`)
 }
 
 /** Checks that `value` is true or false, and returns it. */

@@ -1,6 +1,5 @@
 /** Max pooling. */
 import { OptionError } from '../errors.js'
-import type { Attributes } from '../native/binding.js'
 import { dimensions4, pair, requireActivation, requireRank, type Size2d } from './check.js'
 import { slide } from './conv2d.js'
 import type { Operand, OpDefinition } from './op.js'
@@ -41,8 +40,11 @@ export const maxPool2dBackwardOp: OpDefinition = {
   },
 }
 
-/** The attributes of a pooling op. */
-export function poolAttributes(op: string, kernelSize: Size2d, options: Pool2dOptions): Attributes {
+/** Each [height, width]. */
+export type PoolAttributes = Readonly<Record<'kernelSize' | 'stride' | 'padding', [number, number]>>
+
+/** The attributes of a pooling op. Throws OptionError. */
+export function poolAttributes(op: string, kernelSize: Size2d, options: Pool2dOptions): PoolAttributes {
   const kernel = pair(op, 'kernelSize', kernelSize, 1)
   const stride = pair(op, 'stride', options.stride ?? kernelSize, 1)
   const padding = pair(op, 'padding', options.padding ?? 0, 0)

@@ -1,0 +1,76 @@
+/** Recipes: everything that decides how a network learns, as data. */
+import { dirac, kaimingNormal, xavierUniform, zeros } from '../init/index.js'
+import type { InitRule } from '../nn/index.js'
+import { schedule, type Schedule, SGD } from '../optim/index.js'
+import type { NiNVariant } from './nin.js'
+
+export interface Recipe {
+  readonly variant: NiNVariant
+  /** The height and width that images are resized to. */
+  readonly resize: number
+  readonly batchSize: number
+  readonly epochs: number
+  readonly optimizer: SGD
+  readonly schedule: Schedule
+  /** What makes the parameters' first values. */
+  readonly initialize: InitRule
+  /** A pixel v of [0, 255] becomes (v / 255 - mean) / std; the same for all channels. */
+  readonly mean: number
+  readonly std: number
+}
+
+/**
+ * 1x1 convolutions start as the identity, whose ReLU is idempotent, so that a NiN begins as a plain network of its four larger
+ * convolutions; those start Kaiming normal. Biases start at zero.
+ */
+export const identityRule: InitRule = (name, shape) => {
+  if (name === 'bias') return zeros()
+  const [, , height, width] = shape
+  return height === 1 && width === 1 ? dirac() : kaimingNormal()
+}
+
+/** Weights start Xavier uniform; biases as the layer does. */
+export const xavierRule: InitRule = (name) => (name === 'weight' ? xavierUniform() : undefined)
+
+/** The recipes by name. */
+export const recipes = {
+  /** Learns Fashion-MNIST in one epoch. The normalisation is that of its training images. */
+  fast: {
+    variant: 'd2l',
+    resize: 96,
+    batchSize: 64,
+    epochs: 1,
+    optimizer: SGD({ lr: 0.05, momentum: 0.9, nesterov: true, clipGradNorm: 1 }),
+    schedule: schedule.warmupLinearDecay({ warmup: 0.15, decay: 0.6 }),
+    initialize: identityRule,
+    mean: 0.286,
+    std: 0.353,
+  },
+  /** "Dive into deep learning", section "Network in network (NiN)". */
+  d2l: {
+    variant: 'd2l',
+    resize: 224,
+    batchSize: 128,
+    epochs: 10,
+    optimizer: SGD({ lr: 0.1 }),
+    schedule: schedule.constant(),
+    initialize: xavierRule,
+    mean: 0,
+    std: 1,
+  },
+  /** The first edition's, with pooling in the blocks and biases that start at zero. */
+  mlpconv: {
+    variant: 'mlpconv',
+    resize: 224,
+    batchSize: 64,
+    epochs: 1,
+    optimizer: SGD({ lr: 0.1 }),
+    schedule: schedule.constant(),
+    initialize: (name) => (name === 'weight' ? xavierUniform() : zeros()),
+    mean: 0,
+    std: 1,
+  },
+} as const satisfies Record<string, Recipe>
+
+/** A recipe's name. */
+export type RecipeName = keyof typeof recipes
