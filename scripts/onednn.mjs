@@ -102,7 +102,7 @@ async function inspect(source, include, libraryFolders) {
     throw new SetupError(`${source}: ${include} has oneDNN ${version.join('.')}, expected ${expected}`)
   }
   if (/#define\s+DNNL_CPU_RUNTIME\s+DNNL_RUNTIME_(SYCL|DPCPP|NONE)/.test(await header('dnnl_config.h'))) {
-    throw new SetupError(`${source}: ${include} has a oneDNN built for SYCL or without the CPU, expected one for OpenMP`)
+    throw new SetupError(`${source}: ${include} has a oneDNN for SYCL or without the CPU, expected one for OpenMP`)
   }
   const library = libraryFolders.flatMap((folder) => libraryNames.map((name) => join(folder, name))).find(existsSync)
   if (!library) throw new SetupError(`${source}: ${libraryNames[0]} is not in ${libraryFolders.join(' or ')}`)

@@ -1,5 +1,6 @@
 /** Running other programs, with their output kept and their failure readable. */
 import { spawn } from 'node:child_process'
+import { basename } from 'node:path'
 
 /** A step of the set-up that cannot go on. The message says what to do; `output` is what the failed program printed. */
 export class SetupError extends Error {
@@ -44,7 +45,7 @@ export function run(command, args, { cwd, env, timeout, onOutput } = {}) {
         onOutput?.(text)
       })
     }
-    const line = [command, ...args].join(' ')
+    const line = [basename(command), ...args.map((arg) => basename(arg))].join(' ')
     child.on('error', (error) => reject(new SetupError(`${command} cannot be started: ${error.message}`, output)))
     child.on('close', (code, signal) => {
       if (code === 0) resolve(stdout)
