@@ -97,7 +97,7 @@ function readHeader(
 ): { entries: ReadonlyMap<string, Entry>; metadata: Record<string, string> } {
   const start = JSON.stringify(Buffer.from(bytes.subarray(0, 20)).toString('latin1'))
   const text = attempt(() => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
-  const parsed: unknown = text?.startsWith('{') ? attempt(() => JSON.parse(text)) : undefined
+  const parsed: unknown = text?.startsWith('{') ? attempt((): unknown => JSON.parse(text)) : undefined
   if (text === undefined || parsed === undefined) return fail('whose header is a JSON object in UTF-8', start)
   const repeated = duplicateKey(text)
   if (repeated !== undefined) fail('that names everything once', `${describe(repeated)} twice`)
