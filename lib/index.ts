@@ -29,3 +29,6 @@ export { Trainer, type FitOptions, type Progress } from './trainer/trainer.js'
 export type { Epoch } from './trainer/checkpoint.js'
 export type { Evaluation } from './trainer/evaluator.js'
 export type { Precision, TrainerOptions } from './trainer/options.js'
+
+export { mlpconv, NiN, ninBlock, ninVariants, type MlpconvOptions, type NinBlockOptions, type NiNOptions, type NiNVariant } from './models/nin.js'
+export { recipes, type Recipe, type RecipeName } from './models/recipes.js'

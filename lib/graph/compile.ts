@@ -14,6 +14,8 @@ export interface CompiledGraph {
   readonly memory: MemoryPlan
   /** Bytes of a value, opaque ones included. */
   byteLengthOf(id: ValueId): number
+  /** Bytes of scratch memory of a node's kernel. */
+  workspaceBytesOf(node: Node): number
 }
 
 /** How to compile. */
@@ -34,7 +36,8 @@ export async function compile(
   const fused = orderByStage(fuse(simplify(source), backend))
   const { graph, kernels } = await createKernels(fused, device)
   const byteLengthOf = (id: ValueId): number => byteLength(graph.values[id]!)
-  const memory = planMemory(graph, byteLengthOf, (node) => kernels.get(node)!.workspaceBytes)
+  const workspaceBytesOf = (node: Node): number => kernels.get(node)!.workspaceBytes
+  const memory = planMemory(graph, byteLengthOf, workspaceBytesOf)
   const plan = device.createPlan({
     slots: [Math.max(memory.arenaBytes, 1), ...[...graph.inputs, ...graph.outputs].map(byteLengthOf)],
     stages: stages.map((stage) => ({
@@ -52,7 +55,7 @@ export async function compile(
         }),
     })),
   })
-  return { plan, graph, memory, byteLengthOf }
+  return { plan, graph, memory, byteLengthOf, workspaceBytesOf }
 }
 
 function orderByStage(graph: Graph): Graph {

@@ -47,12 +47,18 @@ export interface Checkpoint {
   readonly momentum: ReadonlyMap<string, Float32Array>
 }
 
-/** Writes a checkpoint, whole or not at all. Rejects with CheckpointError. */
+/**
+ * Writes a checkpoint, whole or not at all.
+ *
+ * @param metadata texts of the caller's that go with it
+ * @throws CheckpointError
+ */
 export async function writeCheckpoint(
   path: string,
   net: Module,
   momentum: ReadonlyMap<string, Float32Array> | undefined,
   progress: TrainingProgress,
+  metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
   const parameters = await net.stateDict()
   const tensors = new Map<string, StoredTensor>()
@@ -60,7 +66,7 @@ export async function writeCheckpoint(
   for (const [key, data] of momentum ?? []) {
     tensors.set(momentumPrefix + key, { dtype: 'float32', shape: parameters.get(key)!.shape, data })
   }
-  await writeSafetensors(path, { tensors, metadata: { ...net.metadata(), [metadataKey]: JSON.stringify(progress) } })
+  await writeSafetensors(path, tensors, { ...metadata, [metadataKey]: JSON.stringify(progress) })
 }
 
 /** Reads a checkpoint. Rejects with CheckpointError if it is none, or is damaged. */

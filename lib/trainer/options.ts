@@ -28,6 +28,8 @@ export interface TrainerOptions {
   readonly microBatch?: number
   /** A file that is written at the end of each epoch and when training is stopped. Default: none. */
   readonly checkpoint?: string
+  /** Texts that are written into the checkpoint's metadata, such as what is needed to build the network again. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /** All options, with those that were left out. */
@@ -47,6 +49,7 @@ const names = [
   'dtype',
   'microBatch',
   'checkpoint',
+  'metadata',
 ] as const
 
 /** Checks options and fills in defaults. Throws OptionError, DeviceError. */
@@ -75,5 +78,6 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     microBatch:
       options.microBatch === undefined ? undefined : requireInteger('Trainer', 'microBatch', options.microBatch, 1),
     checkpoint: options.checkpoint,
+    metadata: options.metadata ?? {},
   }
 }

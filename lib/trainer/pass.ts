@@ -73,8 +73,15 @@ export class Pass {
   }
 }
 
-/** The largest divisor of `batchSize` that is at most `limit`. */
-export function largestDivisor(batchSize: number, limit: number): number {
+/**
+ * How many samples go through the network at a time: the largest divisor of the batch that is at most `limit`, of which there
+ * are fewer where images are large, so that activations stay near the caches.
+ */
+export function chooseMicroBatch(
+  batchSize: number,
+  [height, width]: readonly [number, number],
+  limit = Math.floor((64 * 96 * 96) / (height * width)),
+): number {
   let divisor = Math.min(batchSize, Math.max(1, limit))
   while (batchSize % divisor !== 0) divisor--
   return divisor

@@ -9,7 +9,7 @@ import { Evaluator, type Evaluation } from './evaluator.js'
 import { flatLayout, type FlatLayout } from './flat.js'
 import { diagnose, metricsBetween, readMetrics, type Metrics } from './metrics.js'
 import { resolveOptions, type ResolvedOptions, type TrainerOptions } from './options.js'
-import { largestDivisor } from './pass.js'
+import { chooseMicroBatch } from './pass.js'
 import { inputShape, stepData } from './resident.js'
 import { TrainingRun } from './run.js'
 import { metricsLength, type StepOptions } from './step.js'
@@ -88,7 +88,7 @@ export class Trainer {
    */
   async *fit(train: Dataset, options: FitOptions = {}): AsyncGenerator<Epoch, void, undefined> {
     requireOptions('fit', options, ['validation', 'signal', 'onProgress', 'onWarning', 'resume'])
-    const { epochs, checkpoint } = this.#options
+    const { epochs, checkpoint, metadata } = this.#options
     const { validation, signal, resume } = options
     signal?.throwIfAborted()
     const layout = this.#layout(train)
@@ -112,7 +112,7 @@ export class Trainer {
           const { seed, batchSize } = this.#options
           const samples = train.shape.count
           const progress = { seed, batchSize, samples, epoch: done, step: doneSteps, metrics: [...raw], history }
-          await writeCheckpoint(checkpoint, this.net, await run.readMomentum(), { version: 1, ...progress })
+          await writeCheckpoint(checkpoint, this.net, await run.readMomentum(), { version: 1, ...progress }, metadata)
         }
         let test: Evaluation | undefined
         try {
@@ -204,8 +204,8 @@ export class Trainer {
   #stepOptions(dataset: Dataset, batchSize: number): StepOptions {
     const { microBatch, dtype, seed } = this.#options
     const data = stepData(dataset)
-    const limit = microBatch ?? defaultMicroBatch(data.size)
-    return { data, classes: dataset.classes.length, batchSize, microBatch: largestDivisor(batchSize, limit), dtype, seed }
+    const chosen = chooseMicroBatch(batchSize, data.size, microBatch)
+    return { data, classes: dataset.classes.length, batchSize, microBatch: chosen, dtype, seed }
   }
 
   /** Reads a checkpoint and checks that it is of this very run. */
@@ -241,11 +241,6 @@ export class Trainer {
       step,
     )
   }
-}
-
-/** Fewer at a time where images are large, so that activations stay near the caches. */
-function defaultMicroBatch([height, width]: readonly [number, number]): number {
-  return Math.max(1, Math.floor((64 * 96 * 96) / (height * width)))
 }
 
 function summarize(epoch: number, metrics: Metrics, clock: Clock, test: Evaluation | undefined): Epoch {
