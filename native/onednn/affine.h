@@ -74,16 +74,14 @@ std::shared_ptr<Kernel> affineBackwardWeights(const OneDnnDevice& device, const 
   std::vector<PrimitiveArgument> arguments = {{DNNL_ARG_SRC, desc.src_desc(), Place::input(0)},
                                               {DNNL_ARG_DIFF_DST, desc.diff_dst_desc(), Place::input(1)}};
   std::vector<Place> places;
-  for (const Gradient& gradient : gradients) {
-    const bool direct = gradient.made == gradient.wanted && !affine.accumulate;
-    places.push_back(direct ? Place::output(places.size()) : kernel->temporary(gradient.made.get_size()));
-    arguments.push_back({gradient.argument, gradient.made, places.back()});
+  for (const auto& [argument, made, wanted] : gradients) {
+    places.push_back(kernel->reserve(made, wanted, Place::output(places.size()), affine.accumulate));
+    arguments.push_back({argument, made, places.back()});
   }
   kernel->add<BackwardWeights>(desc, std::move(arguments));
   for (size_t i = 0; i < gradients.size(); ++i) {
-    if (places[i].in == Place::In::outputs) continue;
-    kernel->addReorder(gradients[i].made, places[i], gradients[i].wanted, Place::output(i),
-                       affine.accumulate);
+    const auto& [argument, made, wanted] = gradients[i];
+    kernel->deliver(made, places[i], wanted, Place::output(i), affine.accumulate);
   }
   return kernel;
 }

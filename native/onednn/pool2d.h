@@ -1,16 +1,17 @@
-// The primitive descriptors of maxPool2d and avgPool2d.
+// The kernels of maxPool2d and avgPool2d, which differ in nothing but the algorithm.
 #pragma once
 
 #include "../ops/pool2d.h"
-#include "primitive.h"
+#include "device.h"
 
 namespace mlpconv {
 
-/// `training` makes an index for backward, where the algorithm has one.
-dnnl::pooling_forward::primitive_desc poolForward(const OneDnnDevice& device, const Pool2d& pool,
-                                                  dnnl::algorithm algorithm, bool training);
+/// x -> y, (index).
+std::shared_ptr<Kernel> createPool(const OneDnnDevice& device, const Pool2d& pool, dnnl::algorithm algorithm,
+                                   bool index);
 
-dnnl::pooling_backward::primitive_desc poolBackward(const OneDnnDevice& device, const Pool2d& pool,
-                                                    dnnl::algorithm algorithm);
+/// dy, (index) -> dx.
+std::shared_ptr<Kernel> createPoolBackward(const OneDnnDevice& device, const Pool2d& pool,
+                                           dnnl::algorithm algorithm);
 
 }  // namespace mlpconv

@@ -58,6 +58,24 @@ void PrimitiveKernel::addReorder(const dnnl::memory::desc& from, Place source, c
                      {{DNNL_ARG_FROM, from, source}, {DNNL_ARG_TO, to, destination}});
 }
 
+Place PrimitiveKernel::fetch(const dnnl::memory::desc& given, Place source,
+                             const dnnl::memory::desc& wanted) {
+  if (given == wanted) return source;
+  const Place place = temporary(wanted.get_size());
+  addReorder(given, source, wanted, place);
+  return place;
+}
+
+Place PrimitiveKernel::reserve(const dnnl::memory::desc& made, const dnnl::memory::desc& wanted,
+                               Place destination, bool accumulate) {
+  return made == wanted && !accumulate ? destination : temporary(made.get_size());
+}
+
+void PrimitiveKernel::deliver(const dnnl::memory::desc& made, Place source, const dnnl::memory::desc& wanted,
+                              Place destination, bool accumulate) {
+  if (source != destination) addReorder(made, source, wanted, destination, accumulate);
+}
+
 void PrimitiveKernel::pack(const OneDnnDevice& device, size_t input, const dnnl::memory::desc& from,
                            const dnnl::memory::desc& to) {
   if (from == to) return;

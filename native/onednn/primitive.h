@@ -13,6 +13,8 @@ struct Place {
   /// Which input or output, or the offset in bytes.
   size_t at;
 
+  bool operator==(const Place&) const = default;
+
   static Place input(size_t index) { return {In::inputs, index}; }
   static Place output(size_t index) { return {In::outputs, index}; }
 };
@@ -40,6 +42,18 @@ class PrimitiveKernel final : public Kernel {
   /// Adds a reorder to the layout and type of `to`, or an addition to what is there.
   void addReorder(const dnnl::memory::desc& from, Place source, const dnnl::memory::desc& to,
                   Place destination, bool accumulate = false);
+
+  /// Where a primitive that reads `wanted` finds what is `given` at `source`: there, or behind a reorder.
+  Place fetch(const dnnl::memory::desc& given, Place source, const dnnl::memory::desc& wanted);
+
+  /// Where a primitive may write what is `made` and `wanted` at `destination`: there if these are the same
+  /// and nothing is accumulated, else in the workspace.
+  Place reserve(const dnnl::memory::desc& made, const dnnl::memory::desc& wanted, Place destination,
+                bool accumulate = false);
+
+  /// Brings what a primitive has written where reserve() said to its destination.
+  void deliver(const dnnl::memory::desc& made, Place source, const dnnl::memory::desc& wanted,
+               Place destination, bool accumulate = false);
 
   /// Lets the plan bring input `input` from `from` to `to`, unless they are the same.
   void pack(const OneDnnDevice& device, size_t input, const dnnl::memory::desc& from,
