@@ -155,6 +155,16 @@ void testDropoutStatistics() {
   }
 }
 
+/// A word of exactly p * 2^32 keeps its element, and one just below does not.
+void testDropoutThreshold() {
+  const uint32_t word = philox4x32({{0, 0, 0, 0}}, {{1, 0}}).word[0];
+  const Tensor one = typed<float>({1, 1}, {1});
+  for (const auto& [p, kept] : {std::pair{word / 0x1p32, true}, {(word + 0.5) / 0x1p32, false}}) {
+    const Results results = runTyped("dropout", attributesOf({{1, 1}, p, 1, 0, -1}), {one}, {one.spec});
+    check((valuesOf<float>(results.outputs[0])[0] != 0) == kept, kept ? "to be kept" : "to be dropped");
+  }
+}
+
 /// A batch is the same as its halves, one after the other.
 void testDropoutMicroBatches() {
   const DropoutCase whole = {{4, 3, 5, 5}, 0.5, 3, 2, 10};
@@ -209,6 +219,7 @@ int main() {
   cases.push_back({"fill", testFill});
   cases.push_back({"advance", testAdvance});
   cases.push_back({"dropout's statistics", testDropoutStatistics});
+  cases.push_back({"dropout's threshold", testDropoutThreshold});
   cases.push_back({"dropout by micro-batches", testDropoutMicroBatches});
   cases.push_back({"dropout refuses", testDropoutRefuses});
   return run(cases);
