@@ -46,11 +46,7 @@ export async function readBytes(path: string, what: string, errorClass: ErrorCla
  *
  * @throws `errorClass` if it cannot be written; the temporary file is removed
  */
-export async function writeBytesAtomic(
-  path: string,
-  data: Uint8Array | string,
-  errorClass: ErrorClass,
-): Promise<void> {
+export async function writeBytesAtomic(path: string, data: Uint8Array | string, errorClass: ErrorClass): Promise<void> {
   try {
     await writeWhole(path, (temporary) => writeFile(temporary, data))
   } catch (error) {

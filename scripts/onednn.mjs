@@ -95,7 +95,8 @@ async function inspect(source, include, libraryFolders) {
   }
   const versionHeader = await header('dnnl_version.h')
   const version = ['MAJOR', 'MINOR', 'PATCH'].map((part) =>
-    Number(new RegExp(`#define\\s+DNNL_VERSION_${part}\\s+(\\d+)`).exec(versionHeader)?.[1] ?? 0))
+    Number(new RegExp(`#define\\s+DNNL_VERSION_${part}\\s+(\\d+)`).exec(versionHeader)?.[1] ?? 0),
+  )
   const [major = 0, minor = 0] = version
   if (major !== leastVersion[0] || minor < leastVersion[1]) {
     const expected = `${leastVersion.join('.')} or a later 3.x`
@@ -167,7 +168,11 @@ async function fetchOneDnn(env = process.env) {
 async function keep(data, root) {
   const [library = ''] = libraryNames
   const doc = join('share', 'doc', 'onednn')
-  for (const [from, to] of [['include', 'include'], [join('lib', library), join('lib', library)], [doc, 'licenses']]) {
+  for (const [from, to] of [
+    ['include', 'include'],
+    [join('lib', library), join('lib', library)],
+    [doc, 'licenses'],
+  ]) {
     if (!from || !to || !existsSync(join(data, from)) || existsSync(join(root, to))) continue
     await mkdir(join(root, to, '..'), { recursive: true })
     await rename(join(data, from), join(root, to))

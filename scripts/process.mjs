@@ -37,7 +37,10 @@ export function run(command, args, { cwd, env, timeout, onOutput } = {}) {
     const child = spawn(command, args, { cwd, env, timeout, stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''
     let output = ''
-    for (const [stream, isStdout] of /** @type {const} */ ([[child.stdout, true], [child.stderr, false]])) {
+    for (const [stream, isStdout] of /** @type {const} */ ([
+      [child.stdout, true],
+      [child.stderr, false],
+    ])) {
       stream.setEncoding('utf8')
       stream.on('data', (/** @type {string} */ text) => {
         if (isStdout) stdout += text

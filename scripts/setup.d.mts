@@ -1,3 +1,3 @@
-/** Runs the steps of the set-up in order, with a line for each on the screen. Rejects with an error for `printError`. */
+/** Runs the steps of the set-up in order, a line for each on the screen. Rejects with an error for `printError`. */
 export function setup(options?: { readonly only?: readonly string[]; readonly skip?: readonly string[] }): Promise<void>
 export function printError(error: unknown): void

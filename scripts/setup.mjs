@@ -174,7 +174,10 @@ async function hashOf(paths, facts) {
     if ((await stat(path)).isDirectory()) {
       for (const name of (await readdir(path)).sort()) await add(join(path, name))
     } else {
-      hash.update(`${relative(root, path)}\0`).update(await readFile(path)).update('\0')
+      hash
+        .update(`${relative(root, path)}\0`)
+        .update(await readFile(path))
+        .update('\0')
     }
   }
   for (const path of paths) await add(join(root, path))

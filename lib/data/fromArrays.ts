@@ -5,8 +5,7 @@ import { createDataset, type Dataset, type Normalization } from './dataset.js'
 import { typeName } from './typeName.js'
 
 /** Typed arrays of integers. */
-type IntegerArray =
-  Uint8Array | Uint8ClampedArray | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array
+type IntegerArray = Uint8Array | Uint8ClampedArray | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array
 
 export interface FromArraysOptions {
   /** One byte, 0 to 255, per channel of a pixel. */
