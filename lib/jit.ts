@@ -6,7 +6,6 @@ import { differentiate } from './graph/differentiate.js'
 import type { TensorSpec } from './graph/graph.js'
 import { GraphBuilder, Tracer, type Liftable, type TraceOptions } from './graph/trace.js'
 import type { Attributes } from './native/binding.js'
-import { castOp } from './ops/cast.js'
 import { requireDType, requireShape } from './ops/check.js'
 import type { OpDefinition } from './ops/op.js'
 import { Tensor } from './tensor.js'
@@ -39,7 +38,10 @@ interface Trace<S> {
 interface Compiled<S> {
   readonly compiled: CompiledGraph
   readonly lifted: readonly Liftable[]
-  readonly outputs: readonly TensorSpec[]
+  /** What the plan computes; its slots follow those of the inputs and of what was lifted. */
+  readonly computed: readonly TensorSpec[]
+  /** For each tensor that is returned, where it is among inputs, lifted and computed ones. */
+  readonly results: readonly number[]
   readonly structure: S
 }
 
@@ -54,15 +56,18 @@ class CompiledFunction<S> {
 
   async run(inputs: readonly Tensor[]): Promise<{ results: Tensor[]; structure: S }> {
     const device = deviceOf(inputs)
-    const { compiled, lifted, outputs, structure } = await this.#compiled(device, inputs)
+    const { compiled, lifted, computed, results, structure } = await this.#compiled(device, inputs)
     const closure = await Promise.all(lifted.map((liftable) => liftable.onDevice(device)))
-    const results = outputs.map(({ shape, dtype }) => Tensor.zeros(device, shape, dtype))
-    await device.run(
-      compiled,
-      1,
-      [...inputs, ...closure, ...results].map((tensor) => tensor.binding),
-    )
-    return { results, structure }
+    const bound = [...inputs, ...closure, ...computed.map(({ shape, dtype }) => Tensor.zeros(device, shape, dtype))]
+    const bindings = bound.map((tensor) => tensor.binding)
+    const running = device.run(compiled, 1, bindings)
+    // An input, or the same output again, is copied in its turn, so that each result has memory of its own.
+    const isFirst = (place: number, i: number): boolean => {
+      return place >= inputs.length + closure.length && results.indexOf(place) === i
+    }
+    const returned = results.map((place, i) => (isFirst(place, i) ? bound[place]! : bound[place]!.clone()))
+    const [, ...tensors] = await Promise.all([running, ...returned])
+    return { results: tensors, structure }
   }
 
   #compiled(device: Device, inputs: readonly TensorSpec[]): Promise<Compiled<S>> {
@@ -86,20 +91,13 @@ class CompiledFunction<S> {
       inputs.map((spec) => builder.input(spec)),
       builder,
     )
-    const outputs = ownOutputs(builder, traced)
+    const computed = [...new Set(traced.map(({ id }) => id))].filter((id) => !builder.inputs.includes(id))
+    const places = [...builder.inputs, ...computed]
+    const outputs = computed.map((id) => builder.tracer(id))
     const compiled = await guardAsync(() => compile(builder.build(outputs), device.backend, device.native))
-    return { compiled, lifted: [...builder.lifted.keys()], outputs, structure }
+    const results = traced.map(({ id }) => places.indexOf(id))
+    return { compiled, lifted: [...builder.lifted.keys()], computed: outputs, results, structure }
   }
-}
-
-/** An output that is an input, or the same as another output, is copied, so that each has memory of its own. */
-function ownOutputs(builder: GraphBuilder, traced: readonly Tracer[]): Tracer[] {
-  const taken = new Set(builder.inputs)
-  return traced.map((tracer) => {
-    const output = taken.has(tracer.id) ? tracer.apply(castOp, { dtype: tracer.dtype }, [tracer]) : tracer
-    taken.add(output.id)
-    return output
-  })
 }
 
 function deviceOf(inputs: readonly Tensor[]): Device {

@@ -72,6 +72,14 @@ export class Tensor<D extends DType = DType> implements Operand<Promise<Tensor>>
     await this.device.write(this.binding, toDevice(data, this.shape, this.dtype))
   }
 
+  /** A copy, with memory of its own, of the values that are there when all that was asked for before is done. */
+  async clone(): Promise<Tensor<D>> {
+    const copy = Tensor.zeros(this.device, this.shape, this.dtype)
+    const bytes = await this.device.read(this.binding, byteLength(this))
+    await this.device.write(copy.binding, new Uint8Array(bytes))
+    return copy
+  }
+
   /** This tensor, if it is on that device. */
   onDevice(device: Device): Promise<Tensor<D>> {
     if (device === this.device) return Promise.resolve(this)
