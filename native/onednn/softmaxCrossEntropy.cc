@@ -4,6 +4,12 @@
 #include "parallel.h"
 
 namespace mlpconv {
+namespace {
+
+/// Fewer logits than these are not worth a second thread.
+constexpr int64_t minimumWork = 1024;
+
+}  // namespace
 
 std::shared_ptr<Kernel> createSoftmaxCrossEntropy(OneDnnDevice& device,
                                                   const KernelDescription& description) {
@@ -20,7 +26,7 @@ std::shared_ptr<Kernel> createSoftmaxCrossEntropy(OneDnnDevice& device,
               output<T>(arguments, 1),
               output<int32_t>(arguments, 2),
               static_cast<SoftmaxCrossEntropy::Share*>(arguments.workspace)};
-          constexpr int64_t chunk = 8;
+          const int64_t chunk = std::max<int64_t>(1, minimumWork / op.classes);
           parallelChunks(threads, op.samples, chunk, [functor](int64_t begin, int64_t end) {
             for (int64_t sample = begin; sample < end; ++sample) functor(sample);
           });

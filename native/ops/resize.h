@@ -1,6 +1,7 @@
 // Bilinear resizing of 8-bit images, to the bit as Pillow's Image.resize(size, Image.BILINEAR) does it (its
 // src/libImaging/Resample.c): a triangle filter, as wide as the scale when the image gets smaller, with
-// weights of 22 fractional bits; rows first, then columns, each rounded to 8 bits.
+// weights of 22 fractional bits; rows first, then columns (Pillow 13: not always; see README.md), each
+// rounded to 8 bits.
 #pragma once
 
 #include <algorithm>

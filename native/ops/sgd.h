@@ -9,8 +9,8 @@
 namespace mlpconv {
 
 struct Sgd {
-  /// The sum of squares is taken by chunks, each by lanes: lane j of a chunk has its elements j, j + lanes,
-  /// ...
+  /// The sum of squares is taken by chunks, and in a chunk by lanes: lane j has the elements j, j + lanes and
+  /// so on.
   static constexpr int64_t chunk = 4096;
   static constexpr int64_t lanes = 32;
 
@@ -51,7 +51,7 @@ struct Sgd {
     if (momentum > 0) checkTensor(d, "momentum", d.inputs[4], p);
   }
 
-  int64_t chunks() const { return (parameters + chunk - 1) / chunk; }
+  MLPCONV_HOST_DEVICE int64_t chunks() const { return (parameters + chunk - 1) / chunk; }
   /// The factor of the gradients, and the chunks' sums of squares.
   size_t workspaceBytes() const {
     return clipGradNorm > 0 ? static_cast<size_t>(1 + chunks()) * sizeof(double) : 0;
