@@ -1,9 +1,11 @@
 # Builds build/Release/mlpconv_onednn.node and puts oneDNN's library beside it, so that the folder is whole.
 {
   'variables': {
-    'onednn_include': '<!(node scripts/onednn.mjs --include)',
     'onednn_library': '<!(node scripts/onednn.mjs --lib)',
-    'napi_include': '<!(node -p "path.dirname(require.resolve(\'node-addon-api/package.json\'))")',
+    # Flags are pasted into a shell's line: spaces in paths need a backslash.
+    'onednn_flag': "<!(node scripts/onednn.mjs --lib | sed 's/ /\\\\ /g')",
+    'onednn_include_flag': "-isystem<!(node scripts/onednn.mjs --include | sed 's/ /\\\\ /g')",
+    'napi_include_flag': "-isystem<!(node -p \"path.dirname(require.resolve('node-addon-api/package.json'))\" | sed 's/ /\\\\ /g')",
   },
   'targets': [
     {
@@ -21,17 +23,18 @@
       'cflags!': ['-Wno-unused-parameter'],
       'cflags_cc': [
         '-std=c++20', '-O3', '-fopenmp', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror',
-        '-isystem<(napi_include)', '-isystem<(onednn_include)',
+        '<(napi_include_flag)', '<(onednn_include_flag)',
       ],
       # Linked by its path; found at run time by its soname.
-      'libraries': ['<(onednn_library)'],
+      'libraries': ['<(onednn_flag)'],
       'actions': [
         {
-          # Not 'copies', which would link to a link.
+          # Not 'copies', which would link to a link. The library is no input, since those may have no space in their path;
+          # another path is another command, which is run again.
           'action_name': 'copy oneDNN',
-          'inputs': ['<(onednn_library)'],
+          'inputs': ['binding.gyp'],
           'outputs': ['<(PRODUCT_DIR)/<!(node -p "path.basename(process.argv[1])" "<(onednn_library)")'],
-          'action': ['node', '-e', 'fs.copyFileSync(process.argv[1], process.argv[2])', '<@(_inputs)', '<@(_outputs)'],
+          'action': ['node', '-e', 'fs.copyFileSync(process.argv[1], process.argv[2])', '<(onednn_library)', '<@(_outputs)'],
         },
       ],
       'conditions': [
@@ -57,7 +60,7 @@
             # Apple's compiler has OpenMP, but the library is Homebrew's libomp.
             'OTHER_CPLUSPLUSFLAGS': [
               '-Xpreprocessor', '-fopenmp', '-I<!(brew --prefix libomp)/include', '-Wall', '-Wextra', '-Werror',
-              '-isystem<(napi_include)', '-isystem<(onednn_include)',
+              '<(napi_include_flag)', '<(onednn_include_flag)',
             ],
             'OTHER_LDFLAGS': ['-L<!(brew --prefix libomp)/lib', '-lomp', '-Wl,-rpath,@loader_path'],
           },

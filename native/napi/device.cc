@@ -95,7 +95,7 @@ Napi::Value NativeDevice::write(const Napi::CallbackInfo& info, const State& sta
       info.Env(),
       [buffer, byteOffset, copy = std::vector(data.begin(), data.end())](Device& device,
                                                                          const std::atomic<bool>&) {
-        device.write(*buffer->memory, byteOffset, copy.data(), copy.size());
+        if (!copy.empty()) device.write(*buffer->memory, byteOffset, copy.data(), copy.size());
         return true;
       },
       [](Napi::Env env, bool) { return env.Undefined(); });
@@ -111,7 +111,7 @@ Napi::Value NativeDevice::read(const Napi::CallbackInfo& info, const State& stat
   return state->submit(
       info.Env(),
       [buffer, byteOffset, bytes, data = target.Data()](Device& device, const std::atomic<bool>&) {
-        device.read(*buffer->memory, byteOffset, data, bytes);
+        if (bytes > 0) device.read(*buffer->memory, byteOffset, data, bytes);
         return true;
       },
       [reference = Napi::Persistent(target)](Napi::Env, bool) { return reference.Value(); });
