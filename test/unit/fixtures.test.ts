@@ -109,7 +109,8 @@ test('the reference resizes to the bit as Pillow does', async () => {
 test.each(networkFixtures)('%s is whole: all that is expected of a network, and all of it finite', async (name) => {
   const fixture = await loadFixture<NetworkDescription>(name)
   const { inChannels, numClasses, batchSize, imageSize, sgd: settings, depth } = fixture.description
-  expect(fixture.tensor('input').shape).toEqual([batchSize, inChannels, imageSize, imageSize])
+  expect(fixture.stored('images')).toMatchObject({ dtype: 'uint8' })
+  expect(fixture.tensor('images').shape).toEqual([batchSize, inChannels, imageSize, imageSize])
   expect(fixture.tensor('logits').shape).toEqual([batchSize, numClasses])
   const parameters = fixture.names('initial.')
   // A weight and a bias for each convolution of four blocks.
