@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { Operand } from '../../lib/ops/op.js'
 import type { Differentiable } from '../reference/gradcheck.js'
+import type { RefTensor } from '../reference/tensor.js'
 
 /** Activations have the precision under test, parameters are float32, labels int32. */
 export type Role = 'activation' | 'parameter' | 'labels'
@@ -18,6 +19,8 @@ export interface Problem extends Differentiable {
   readonly inputs: readonly InputSpec[]
   /** The library's function, eager or traced. */
   readonly call: <R>(inputs: readonly Operand<R>[]) => R
+  /** Numbers at whose zero a gradient jumps. */
+  readonly kinks?: (inputs: readonly RefTensor[]) => RefTensor
   /** Whether nothing is rounded when all data is integers; default true. */
   readonly exact?: boolean
 }

@@ -2,6 +2,7 @@
 import { addCase } from './add.js'
 import { adaptiveAvgPool2dCase, avgPool2dCase } from './avgPool2d.js'
 import type { OpCase } from './case.js'
+import { castCase } from './cast.js'
 import { conv2dCase, conv2dReluCase } from './conv2d.js'
 import { crossEntropyCase } from './crossEntropy.js'
 import { dropoutCase } from './dropout.js'
@@ -20,6 +21,7 @@ export const cases: readonly OpCase[] = [
   adaptiveAvgPool2dCase,
   reluCase,
   addCase,
+  castCase,
   flattenCase,
   dropoutCase,
   crossEntropyCase,

@@ -28,6 +28,8 @@ function problem({ batch, inChannels, outChannels, bias, windowed }: Options, re
   const weights = [outChannels, inChannels, ...window.kernelSize]
   const forward = ([x, w, b]: readonly RefTensor[]): RefTensor =>
     reference.conv2d(x!, w!, b, { stride, padding, relu })
+  const beforeRelu = ([x, w, b]: readonly RefTensor[]): RefTensor =>
+    reference.conv2d(x!, w!, b, { stride, padding })
   return {
     inputs: [
       { role: 'activation', shape },
@@ -38,6 +40,7 @@ function problem({ batch, inChannels, outChannels, bias, windowed }: Options, re
       ? (inputs) => inputs[0]!.apply(conv2dOp, { stride, padding, relu }, inputs)
       : ([x, w, b]) => conv2d(x!, w!, b, { stride, padding }),
     forward,
+    ...(relu && { kinks: beforeRelu }),
     backward: (inputs, gradient) => {
       const [x, w] = inputs as [RefTensor, RefTensor]
       const dy = relu ? reluBackward(gradient, forward(inputs)) : gradient

@@ -16,6 +16,7 @@ type Options = typeof options extends fc.Arbitrary<infer T> ? T : never
 
 function problem({ batch, inputs: features, outputs, bias }: Options, relu: boolean): Problem {
   const forward = ([x, w, b]: readonly RefTensor[]): RefTensor => reference.linear(x!, w!, b, { relu })
+  const beforeRelu = ([x, w, b]: readonly RefTensor[]): RefTensor => reference.linear(x!, w!, b)
   return {
     inputs: [
       { role: 'activation', shape: [batch, features] },
@@ -26,6 +27,7 @@ function problem({ batch, inputs: features, outputs, bias }: Options, relu: bool
       ? (inputs) => inputs[0]!.apply(linearOp, { relu }, inputs)
       : ([x, w, b]) => linear(x!, w!, b),
     forward,
+    ...(relu && { kinks: beforeRelu }),
     backward: (inputs, gradient) => {
       const [x, w] = inputs as [RefTensor, RefTensor]
       const dy = relu ? reluBackward(gradient, forward(inputs)) : gradient

@@ -1,4 +1,7 @@
-/** Convolution (cross-correlation, as in PyTorch): y[n,o,i,j] = b[o] + sum x[n,c,i sh - ph + k,j sw - pw + l] w[o,c,k,l]. */
+/**
+ * Convolution (cross-correlation, as in PyTorch):
+ * y[n,o,i,j] = b[o] + sum over c, k, l of x[n,c,i sh - ph + k,j sw - pw + l] w[o,c,k,l].
+ */
 import { relu as applyRelu } from './relu.js'
 import { at4, shape4, tensor, zeros, type Pair, type RefTensor, type Shape4 } from './tensor.js'
 import { forEachTap, windowedSize } from './window.js'

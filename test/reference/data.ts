@@ -14,15 +14,18 @@ export function randomWords(count: number, seed: number, stream: number): Uint32
 }
 
 /**
- * Distinct numbers in a random order, evenly spread over (-1/2, 1) and never closer than 1 / (4 count) to zero: away
- * from the kinks of ReLU and max pooling, and with a mean above zero, so that no sum is all cancellation.
+ * Distinct numbers in a random order, about evenly spread over (-1/2, 1), at least 1 / count apart and 1 / (16 count)
+ * from zero: away from the kinks of max pooling and ReLU, and with a mean above zero, so that no sum is all
+ * cancellation.
  */
 export function spreadData(shape: readonly number[], seed: number, stream: number): RefTensor {
   const count = elementCount(shape)
   const order = Array.from(randomWords(count, seed, stream), (word, e) => ({ word, e }))
   order.sort((a, b) => a.word - b.word || a.e - b.e)
+  // Off the even grid, on which sums of products would often be zero.
+  const shifts = Array.from(randomWords(count, seed, stream + 2 ** 32), (word) => (word / 2 ** 32 - 0.5) / 4)
   return tensor(
-    order.map(({ e }) => (1.5 * (e + 0.5)) / count - 0.5),
+    order.map(({ e }, i) => (1.5 * (e + 0.5 + shifts[i]!)) / count - 0.5),
     shape,
   )
 }

@@ -28,7 +28,7 @@ export function gradcheck({ forward, backward }: Differentiable, inputs: readonl
       return forward(inputs.with(position, moved)).data.reduce((sum, value, e) => sum + value * dy.data[e]!, 0)
     }
     for (const element of probed(input.data.length, seed)) {
-      const [left, here, right] = [-h, 0, h].map((difference) => objective(element, difference)) as [number, number, number]
+      const [left, here, right] = [objective(element, -h), objective(element, 0), objective(element, h)]
       if (Math.abs(right - 2 * here + left) > 1e-4 * h) continue
       const expected = (right - left) / (2 * h)
       const actual = gradient.data[element]!

@@ -5,35 +5,40 @@ import type { RefTensor } from './tensor.js'
 export type Precision = 'float32' | 'bfloat16' | 'float64' | 'exact'
 
 export interface Tolerance {
-  /** The largest error, over the root mean square of what was expected. */
+  /** The largest error, over the root mean square of what was expected; the rounding of the result comes on top. */
   readonly maxError: number
+  /** The error of rounding to the result's type, over the result. */
+  readonly rounding: number
   /** The Euclidean norm of the error, over that of what was expected. */
   readonly relativeL2: number
 }
 
 export const tolerances: Readonly<Record<Precision, Tolerance>> = {
-  float64: { maxError: 1e-12, relativeL2: 1e-13 },
-  float32: { maxError: 2e-5, relativeL2: 2e-6 },
-  bfloat16: { maxError: 3e-2, relativeL2: 5e-3 },
-  exact: { maxError: 0, relativeL2: 0 },
+  float64: { maxError: 1e-12, rounding: 2 ** -53, relativeL2: 1e-13 },
+  float32: { maxError: 2e-5, rounding: 2 ** -24, relativeL2: 2e-6 },
+  bfloat16: { maxError: 3e-2, rounding: 2 ** -8, relativeL2: 5e-3 },
+  exact: { maxError: 0, rounding: 0, relativeL2: 0 },
 }
 
 /** Throws unless `actual` is as near to `expected` as the precision wants; says where they differ most. */
 export function expectClose(
   actual: ArrayLike<number>,
   expected: RefTensor | ArrayLike<number>,
-  precision: Precision | Tolerance,
+  precision: Precision,
 ): void {
   const { shape, data } = 'data' in expected ? expected : { shape: [expected.length], data: expected }
   if (actual.length !== data.length) {
     throw new Error(`expected ${data.length} elements of shape [${shape.join(', ')}], received ${actual.length}`)
   }
-  const { maxError, relativeL2 } = typeof precision === 'string' ? tolerances[precision] : precision
+  const { maxError, rounding, relativeL2 } = tolerances[precision]
   const errors = Array.from(data, (value, e) => errorOf(actual[e]!, value))
-  const worst = errors.reduce((at, error, e) => (error > errors[at]! ? e : at), 0)
+  const beyondRounding = errors.map((error, e) =>
+    Number.isFinite(data[e]!) ? Math.max(error - rounding * Math.abs(data[e]!), 0) : error,
+  )
+  const worst = beyondRounding.reduce((at, error, e) => (error > beyondRounding[at]! ? e : at), 0)
   const norm = (values: ArrayLike<number>): number =>
     Math.sqrt(Array.from(values).reduce((sum, value) => sum + (Number.isFinite(value) ? value * value : 0), 0))
-  const largest = errors[worst] ?? 0
+  const largest = beyondRounding[worst] ?? 0
   const l2 = errors.includes(Infinity) ? Infinity : norm(errors)
   const rms = norm(data) / Math.sqrt(data.length)
   if (largest <= maxError * rms && l2 <= relativeL2 * norm(data)) return
