@@ -1,0 +1,37 @@
+/** One trial of ours: SGD steps of NiN, data op included, through the public API. Prints one line of JSON. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { data, init, NiN, openDevice, optim, Trainer } from 'mlpconv'
+import { trialOptions } from './trialOptions.js'
+
+const { dtype, size, batchSize, steps, repeats, threads } = trialOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
+
+const megabytes = (): number => process.resourceUsage().maxRSS / 1024
+const idleMegabytes = megabytes()
+
+const count = batchSize * steps
+const dataset = data.fromArrays({
+  images: Uint8Array.from({ length: count * 28 * 28 }, (_, i) => (i * 2654435761) >>> 24),
+  shape: [count, 28, 28],
+  labels: Int32Array.from({ length: count }, (_, i) => i % 10),
+})
+const net = new NiN()
+net.initialize((name) => (name === 'weight' ? init.kaimingNormal() : init.zeros()))
+const trainer = new Trainer(net, {
+  optimizer: optim.SGD({ lr: 0.01, momentum: 0.9, nesterov: true, clipGradNorm: 1 }),
+  batchSize,
+  epochs: repeats + 1,
+  dtype,
+  device: openDevice('cpu', { threads }),
+})
+
+const delay = monitorEventLoopDelay({ resolution: 1 })
+const secondsPerStep: number[] = []
+for await (const epoch of trainer.fit(data.withResize(dataset, size))) {
+  // The first epoch is warm-up.
+  if (epoch.epoch > 1) secondsPerStep.push(epoch.seconds / steps)
+  else delay.enable()
+}
+delay.disable()
+// The histogram counts whole intervals of the timer, 1 ms of which is what it waits for.
+const timerDelayP99 = Math.max(0, delay.percentile(99) / 1e6 - 1)
+console.log(JSON.stringify({ secondsPerStep, idleMegabytes, peakMegabytes: megabytes(), timerDelayP99 }))
