@@ -1,9 +1,15 @@
-/** Checks of what a user passes to constructors. Each throws an OptionError that says what was expected and what came. */
+/**
+ * Checks of what a user passes to constructors. Each throws an OptionError that says what was expected and what came.
+ */
 import { OptionError } from './errors.js'
 import { describe } from './ops/check.js'
 
 /** Checks that `options` is an object without unknown names, so that no misspelt option is ignored. */
-export function requireOptions<T extends object>(where: string, options: T, names: readonly (keyof T & string)[]): void {
+export function requireOptions<T extends object>(
+  where: string,
+  options: T,
+  names: readonly (keyof T & string)[],
+): void {
   const given: unknown = options
   const known = names.join(', ')
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -16,14 +22,14 @@ export function requireOptions<T extends object>(where: string, options: T, name
 /** Checks that `value` is an integer of at least `least`, and returns it. */
 export function requireInteger(where: string, name: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value
-  throw new OptionError(`${where}: ${name} must be an integer >= ${String(least)}; received ${describe(value)}`)
+  throw new OptionError(`${where}: ${name} must be an integer >= ${least}; received ${describe(value)}`)
 }
 
 /** Checks that `value` is a finite number of at least `least` and below `bound`, and returns it. */
 export function requireNumber(where: string, name: string, value: number, least = -Infinity, bound = Infinity): number {
   if (Number.isFinite(value) && value >= least && value < bound) return value
-  const atLeast = least > -Infinity ? ` >= ${String(least)}` : ''
-  const below = bound < Infinity ? ` and < ${String(bound)}` : ''
+  const atLeast = least > -Infinity ? ` >= ${least}` : ''
+  const below = bound < Infinity ? ` and < ${bound}` : ''
   throw new OptionError(`${where}: ${name} must be a finite number${atLeast}${below}; received ${describe(value)}`)
 }
 

@@ -52,8 +52,8 @@ export function philox4x32(words: Uint32Array, keyLow: number, keyHigh: number):
 /**
  * A stream of random numbers. Two streams differ if their seeds or their uses do.
  *
- * Block b of a stream is Philox of the key {seed low, seed high} and the counter {b low, use, b high, 2^32 - 1}, each a 32-bit
- * word. The last word keeps the streams apart from those of `dropout`, which has a sample's index there.
+ * Block b of a stream is Philox of the key {seed low, seed high} and the counter {b low, use, b high, 2^32 - 1}, each a
+ * 32-bit word. The last word keeps the streams apart from those of `dropout`, which has a sample's index there.
  */
 export class Random {
   readonly #key: readonly [number, number]

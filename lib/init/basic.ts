@@ -19,7 +19,7 @@ export function uniform(low = 0, high = 1): Initializer {
   requireNumber('init.uniform', 'low', low)
   requireNumber('init.uniform', 'high', high)
   if (low > high) {
-    throw new OptionError(`init.uniform: low must be at most high; received ${String(low)} and ${String(high)}`)
+    throw new OptionError(`init.uniform: low must be at most high; received ${low} and ${high}`)
   }
   return (shape, random) => fill(shape, () => low + (high - low) * random.float())
 }

@@ -5,12 +5,13 @@ import { describeShape } from '../ops/check.js'
 import type { Initializer } from './initializer.js'
 
 /**
- * The identity: output channel c is input channel c for as many channels as there are of both; all other weights are zero.
- * The one stands in the middle of the kernel, at floor(size / 2), as in torch.nn.init.dirac_.
+ * The identity: output channel c is input channel c for as many channels as there are of both; all other weights are
+ * zero. The one stands in the middle of the kernel, at floor(size / 2), as in torch.nn.init.dirac_.
  *
  * Zagoruyko and Komodakis, "DiracNets: Training very deep neural networks without skip-connections", 2017.
  *
- * @returns an initializer that throws ShapeError if the weight is not [outChannels, inChannels, kernelHeight, kernelWidth]
+ * @returns an initializer that throws ShapeError if the weight is not [outChannels, inChannels, kernelHeight,
+ * kernelWidth]
  */
 export function dirac(): Initializer {
   return (shape) => {

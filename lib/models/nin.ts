@@ -1,9 +1,10 @@
 /**
  * Network in Network.
  *
- * Lin, Chen and Yan, "Network in network", ICLR 2014; sizes as in Zhang, Lipton, Li and Smola, "Dive into deep learning".
+ * Lin, Chen and Yan, "Network in network", ICLR 2014; sizes as in Zhang, Lipton, Li and Smola, "Dive into deep
+ * learning".
  */
-import { requireBoolean, requireInteger, requireOneOf, requireOptions } from '../check.js'
+import { requireBoolean, requireInteger, requireNumber, requireOneOf, requireOptions } from '../check.js'
 import { OptionError } from '../errors.js'
 import {
   AdaptiveAvgPool2d,
@@ -79,17 +80,17 @@ export function mlpconv(channels: number, kernel: Size2d, padding: Size2d, optio
   return new Sequential(...layers, ...(maxPooling ? [pool()] : []))
 }
 
-/** Which of the published networks. */
-export type NiNVariant = keyof typeof variants
+/** The published networks. */
+export const ninVariants = ['d2l', 'no-last-relu', 'mlpconv'] as const
 
-/** The names of the variants. */
-export const ninVariants = ['d2l', 'no-last-relu', 'mlpconv'] as const satisfies readonly NiNVariant[]
+/** Which of the published networks. */
+export type NiNVariant = (typeof ninVariants)[number]
 
 export interface NiNOptions {
   /**
-   * `d2l` (default): a ReLU behind every convolution, pooling between the blocks, AdaptiveAvgPool2d. `no-last-relu`: no ReLU
-   * behind a block's last convolution, GlobalAvgPool2d. `mlpconv`: pooling in the blocks, AvgPool2d(5), so that the image must
-   * be 224x224 or near it.
+   * `d2l` (default): a ReLU behind every convolution, pooling between the blocks, AdaptiveAvgPool2d. `no-last-relu`: no
+   * ReLU behind a block's last convolution, GlobalAvgPool2d. `mlpconv`: pooling in the blocks, AvgPool2d(5), so that
+   * the image must be 224x224 or near it.
    */
   readonly variant?: NiNVariant
   /** Default 10. */
@@ -107,43 +108,42 @@ export interface NiNOptions {
 /**
  * Network in Network for images [N, inChannels, H, W] -> logits [N, numClasses].
  *
- * Three blocks (11x11 stride 4; 5x5 padding 2; 3x3 padding 1), each with a max pooling of 3x3 with stride 2 behind it, dropout, a
- * fourth block (3x3 padding 1) with a channel per class, and the mean of each channel. With the defaults 1,992,166 parameters.
+ * Three blocks (11x11 stride 4; 5x5 padding 2; 3x3 padding 1), each with a max pooling of 3x3 with stride 2 behind it,
+ * dropout, a fourth block (3x3 padding 1) with a channel per class, and the mean of each channel. With the defaults
+ * 1,992,166 parameters.
  *
  * @throws OptionError
  */
 export class NiN extends Sequential {
-  readonly variant: NiNVariant
+  /** All options, those that were left out too: `new NiN(net.options)` is the same network. Frozen. */
+  readonly options: Readonly<Required<NiNOptions>>
 
   constructor(options: NiNOptions = {}) {
-    const names = ['variant', 'numClasses', 'inChannels', 'channels', 'blockDepth', 'dropout'] as const
-    requireOptions('NiN', options, names)
-    const variant = requireOneOf('NiN', 'variant', options.variant ?? 'd2l', ninVariants)
-    super(
-      ...variants[variant]({
-        numClasses: requireInteger('NiN', 'numClasses', options.numClasses ?? 10, 1),
-        inChannels: requireInteger('NiN', 'inChannels', options.inChannels ?? 1, 1),
-        channels: requireChannels(options.channels ?? [96, 256, 384]),
-        depth: requireInteger('NiN', 'blockDepth', options.blockDepth ?? 2, 0),
-        dropout: options.dropout ?? 0.5,
-      }),
-    )
-    this.variant = variant
+    const resolved = resolveOptions(options)
+    super(...layers[resolved.variant](resolved))
+    this.options = resolved
   }
 }
 
-interface Sizes {
-  readonly numClasses: number
-  readonly inChannels: number
-  readonly channels: readonly [number, number, number]
-  readonly depth: number
-  readonly dropout: number
+type ResolvedOptions = NiN['options']
+
+function resolveOptions(options: NiNOptions): ResolvedOptions {
+  const names = ['variant', 'numClasses', 'inChannels', 'channels', 'blockDepth', 'dropout'] as const
+  requireOptions('NiN', options, names)
+  return Object.freeze({
+    variant: requireOneOf('NiN', 'variant', options.variant ?? 'd2l', ninVariants),
+    numClasses: requireInteger('NiN', 'numClasses', options.numClasses ?? 10, 1),
+    inChannels: requireInteger('NiN', 'inChannels', options.inChannels ?? 1, 1),
+    channels: requireChannels(options.channels ?? [96, 256, 384]),
+    blockDepth: requireInteger('NiN', 'blockDepth', options.blockDepth ?? 2, 0),
+    dropout: requireNumber('NiN', 'dropout', options.dropout ?? 0.5, 0, 1),
+  })
 }
 
-const variants = {
-  d2l: (sizes: Sizes): Module[] => [...blocks(sizes, true), new AdaptiveAvgPool2d(1), new Flatten()],
-  'no-last-relu': (sizes: Sizes): Module[] => [...blocks(sizes, false), new GlobalAvgPool2d(), new Flatten()],
-  mlpconv: ({ numClasses, channels: [first, second, third], depth, dropout }: Sizes): Module[] => [
+const layers: Readonly<Record<NiNVariant, (options: ResolvedOptions) => Module[]>> = {
+  d2l: (options) => [...blocks(options, true), new AdaptiveAvgPool2d(1), new Flatten()],
+  'no-last-relu': (options) => [...blocks(options, false), new GlobalAvgPool2d(), new Flatten()],
+  mlpconv: ({ numClasses, channels: [first, second, third], blockDepth: depth, dropout }) => [
     mlpconv(first, 11, 0, { strides: 4, depth }),
     mlpconv(second, 5, 2, { depth }),
     mlpconv(third, 3, 1, { depth }),
@@ -154,7 +154,8 @@ const variants = {
   ],
 }
 
-function blocks({ numClasses, inChannels, channels, depth, dropout }: Sizes, lastRelu: boolean): Module[] {
+function blocks(options: ResolvedOptions, lastRelu: boolean): Module[] {
+  const { numClasses, inChannels, channels, blockDepth: depth, dropout } = options
   const [first, second, third] = channels
   return [
     ninBlock(inChannels, first, { kernelSize: 11, stride: 4, depth, lastRelu }),
@@ -175,7 +176,7 @@ function pool(): MaxPool2d {
 function requireChannels(channels: readonly [number, number, number]): readonly [number, number, number] {
   const given: unknown = channels
   if (Array.isArray(given) && given.length === 3 && given.every((size) => Number.isSafeInteger(size) && size >= 1)) {
-    return channels
+    return Object.freeze([...channels] as const)
   }
   throw new OptionError(`NiN: channels must be three integers >= 1; received ${describe(given)}`)
 }

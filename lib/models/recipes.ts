@@ -1,4 +1,5 @@
 /** Recipes: everything that decides how a network learns, as data. */
+import type { Normalization } from '../data/dataset.js'
 import { dirac, kaimingNormal, xavierUniform, zeros } from '../init/index.js'
 import type { InitRule } from '../nn/index.js'
 import { schedule, type Schedule, SGD } from '../optim/index.js'
@@ -14,14 +15,13 @@ export interface Recipe {
   readonly schedule: Schedule
   /** What makes the parameters' first values. */
   readonly initialize: InitRule
-  /** A pixel v of [0, 255] becomes (v / 255 - mean) / std; the same for all channels. */
-  readonly mean: number
-  readonly std: number
+  /** How images of one channel are normalised; undefined: not at all. */
+  readonly normalize: Normalization | undefined
 }
 
 /**
- * 1x1 convolutions start as the identity, whose ReLU is idempotent, so that a NiN begins as a plain network of its four larger
- * convolutions; those start Kaiming normal. Biases start at zero.
+ * 1x1 convolutions start as the identity, whose ReLU is idempotent, so that a NiN begins as a plain network of its four
+ * larger convolutions; those start Kaiming normal. Biases start at zero.
  */
 export const identityRule: InitRule = (name, shape) => {
   if (name === 'bias') return zeros()
@@ -32,8 +32,11 @@ export const identityRule: InitRule = (name, shape) => {
 /** Weights start Xavier uniform; biases as the layer does. */
 export const xavierRule: InitRule = (name) => (name === 'weight' ? xavierUniform() : undefined)
 
+/** A recipe's name. */
+export type RecipeName = 'fast' | 'd2l' | 'mlpconv'
+
 /** The recipes by name. */
-export const recipes = {
+export const recipes: Readonly<Record<RecipeName, Recipe>> = {
   /** Learns Fashion-MNIST in one epoch. The normalisation is that of its training images. */
   fast: {
     variant: 'd2l',
@@ -43,8 +46,7 @@ export const recipes = {
     optimizer: SGD({ lr: 0.05, momentum: 0.9, nesterov: true, clipGradNorm: 1 }),
     schedule: schedule.warmupLinearDecay({ warmup: 0.15, decay: 0.6 }),
     initialize: identityRule,
-    mean: 0.286,
-    std: 0.353,
+    normalize: { mean: [0.286], std: [0.353] },
   },
   /** "Dive into deep learning", section "Network in network (NiN)". */
   d2l: {
@@ -55,8 +57,7 @@ export const recipes = {
     optimizer: SGD({ lr: 0.1 }),
     schedule: schedule.constant(),
     initialize: xavierRule,
-    mean: 0,
-    std: 1,
+    normalize: undefined,
   },
   /** The first edition's, with pooling in the blocks and biases that start at zero. */
   mlpconv: {
@@ -67,10 +68,6 @@ export const recipes = {
     optimizer: SGD({ lr: 0.1 }),
     schedule: schedule.constant(),
     initialize: (name) => (name === 'weight' ? xavierUniform() : zeros()),
-    mean: 0,
-    std: 1,
+    normalize: undefined,
   },
-} as const satisfies Record<string, Recipe>
-
-/** A recipe's name. */
-export type RecipeName = keyof typeof recipes
+}

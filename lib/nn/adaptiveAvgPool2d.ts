@@ -1,8 +1,9 @@
 /** Average pooling to a given size. */
 import type { Tracer } from '../graph/trace.js'
 import { adaptiveAvgPool2d } from '../ops/avgPool2d.js'
-import { describeShape, pair, type Size2d } from '../ops/check.js'
+import { pair, type Size2d } from '../ops/check.js'
 import { Module } from './module.js'
+import { printSize } from './print.js'
 
 /**
  * The mean of each of outputSize windows that tile the input: [N, C, H, W] -> [N, C, outputHeight, outputWidth].
@@ -21,7 +22,7 @@ export class AdaptiveAvgPool2d extends Module {
     return adaptiveAvgPool2d(x, this.outputSize)
   }
 
-  protected override describeOptions(): string {
-    return `outputSize=${describeShape(this.outputSize)}`
+  protected override printArguments(): string {
+    return printSize(this.outputSize)
   }
 }

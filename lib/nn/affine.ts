@@ -31,9 +31,9 @@ export abstract class Affine extends Module {
       : undefined
   }
 
-  /** The number of input channels or features; undefined while it is not known. */
-  get inputs(): number | undefined {
-    return this.weight.isLazy ? undefined : this.weight.shape[1]
+  /** The number of input channels or features, if it is known. */
+  protected printInputs(): number[] {
+    return this.weight.isLazy ? [] : [this.weight.shape[1]!]
   }
 
   /** Tells a lazy weight the input's size. */

@@ -26,7 +26,7 @@ export class AvgPool2d extends Pool2d {
     return avgPool2d(x, this.kernelSize, { stride, padding, countIncludePad })
   }
 
-  protected override describeOptions(): string {
-    return super.describeOptions() + (this.countIncludePad ? '' : ', countIncludePad=false')
+  protected override options(): Record<string, string> {
+    return { ...super.options(), countIncludePad: String(this.countIncludePad) }
   }
 }

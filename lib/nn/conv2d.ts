@@ -1,9 +1,10 @@
 /** 2-D convolution. */
 import { requireInteger, requireOptions } from '../check.js'
 import type { Tracer } from '../graph/trace.js'
-import { describeShape, pair, requireRank, type Size2d } from '../ops/check.js'
+import { pair, requireRank, type Size2d } from '../ops/check.js'
 import { conv2d } from '../ops/conv2d.js'
 import { Affine } from './affine.js'
+import { printOptions, printSize } from './print.js'
 
 export interface Conv2dLayerOptions {
   /** How far the kernel moves; default 1. */
@@ -38,14 +39,17 @@ abstract class Convolution extends Affine {
     return conv2d(x, x.lift(this.weight), bias, { stride: this.stride, padding: this.padding })
   }
 
-  protected override describeOptions(): string {
+  protected override printArguments(): string {
+    const options = {
+      stride: printSize(this.stride),
+      padding: printSize(this.padding),
+      bias: String(this.bias !== undefined),
+    }
     return [
-      ...(this.inputs === undefined ? [] : [this.inputs]),
+      ...this.printInputs(),
       this.outChannels,
-      `kernelSize=${describeShape(this.kernelSize)}`,
-      `stride=${describeShape(this.stride)}`,
-      ...(this.padding.some((size) => size > 0) ? [`padding=${describeShape(this.padding)}`] : []),
-      ...(this.bias ? [] : ['bias=false']),
+      printSize(this.kernelSize),
+      ...printOptions(options, { stride: '1', padding: '0', bias: 'true' }),
     ].join(', ')
   }
 }
@@ -70,5 +74,9 @@ export class Conv2d extends Convolution {
 export class LazyConv2d extends Convolution {
   constructor(outChannels: number, kernelSize: Size2d, options: Conv2dLayerOptions = {}) {
     super(undefined, outChannels, kernelSize, options)
+  }
+
+  override toString(): string {
+    return this.weight.isLazy ? super.toString() : `Conv2d(${this.printArguments()})`
   }
 }

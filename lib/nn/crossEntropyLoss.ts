@@ -2,7 +2,10 @@
 import { crossEntropy } from '../ops/crossEntropy.js'
 import type { Operand } from '../ops/op.js'
 
-/** The mean over the batch of -log softmax(logits)[label]. It has two inputs, so it is a function in a class, not a `Module`. */
+/**
+ * The mean over the batch of -log softmax(logits)[label]. It has two inputs, so it is a function in a class, not a
+ * `Module`.
+ */
 export class CrossEntropyLoss {
   /**
    * @param logits float32 or bfloat16 [N, classes]

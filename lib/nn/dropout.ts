@@ -5,7 +5,8 @@ import { dropout } from '../ops/dropout.js'
 import { Module } from './module.js'
 
 /**
- * In training, sets elements to zero with probability p and multiplies the others by 1 / (1 - p); otherwise does nothing.
+ * In training, sets elements to zero with probability p and multiplies the others by 1 / (1 - p); otherwise does
+ * nothing.
  *
  * Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: A simple way to prevent neural networks from
  * overfitting", JMLR 2014.
@@ -26,7 +27,7 @@ export class Dropout extends Module {
     return dropout(x, { p: this.p, seed: builder.seed, use: builder.nextUse(), counters: builder.counters })
   }
 
-  protected override describeOptions(): string {
-    return `p=${String(this.p)}`
+  protected override printArguments(): string {
+    return String(this.p)
   }
 }

@@ -4,6 +4,7 @@ import type { Tracer } from '../graph/trace.js'
 import { requireRank } from '../ops/check.js'
 import { linear } from '../ops/linear.js'
 import { Affine } from './affine.js'
+import { printOptions } from './print.js'
 
 export interface LinearOptions {
   /** Whether there is a bias per output feature; default true. */
@@ -26,17 +27,15 @@ abstract class Dense extends Affine {
     return linear(x, x.lift(this.weight), this.bias && x.lift(this.bias))
   }
 
-  protected override describeOptions(): string {
-    return [
-      ...(this.inputs === undefined ? [] : [`inFeatures=${String(this.inputs)}`]),
-      `outFeatures=${String(this.outFeatures)}`,
-      `bias=${String(this.bias !== undefined)}`,
-    ].join(', ')
+  protected override printArguments(): string {
+    const options = printOptions({ bias: String(this.bias !== undefined) }, { bias: 'true' })
+    return [...this.printInputs(), this.outFeatures, ...options].join(', ')
   }
 }
 
 /**
- * y = x * weight^T + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [N, inFeatures] -> [N, outFeatures].
+ * y = x * weight^T + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [N, inFeatures] -> [N,
+ * outFeatures].
  *
  * @throws OptionError; a trace throws ShapeError if the input does not fit
  */
@@ -54,5 +53,9 @@ export class Linear extends Dense {
 export class LazyLinear extends Dense {
   constructor(outFeatures: number, options: LinearOptions = {}) {
     super(undefined, outFeatures, options)
+  }
+
+  override toString(): string {
+    return this.weight.isLazy ? super.toString() : `Linear(${this.printArguments()})`
   }
 }

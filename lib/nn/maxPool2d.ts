@@ -6,8 +6,9 @@ import { maxPool2d, type Pool2dOptions } from '../ops/maxPool2d.js'
 import { Pool2d } from './pool2d.js'
 
 /**
- * The largest element of each window: [N, C, H, W] -> [N, C, floor((H + 2 padding - kernelHeight) / stride) + 1, likewise
- * for W]. The stride is the kernel's size unless said otherwise. Rows and columns that do not fill a window are dropped.
+ * The largest element of each window: [N, C, H, W] -> [N, C, floor((H + 2 padding - kernelHeight) / stride) + 1,
+ * likewise for W]. The stride is the kernel's size unless said otherwise. Rows and columns that do not fill a window
+ * are dropped.
  *
  * @throws OptionError; a trace throws ShapeError if the input does not fit
  */

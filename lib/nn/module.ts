@@ -9,7 +9,8 @@ import { checkShape } from '../layout.js'
 import { Random } from '../random.js'
 import type { Tensor } from '../tensor.js'
 import { Parameter } from './parameter.js'
-import { readState, type StateDict, writeState } from './stateDict.js'
+import { networkTensors, readState, type StateDict, writeState } from './stateDict.js'
+import { summarize, type Summary, type SummaryOptions } from './summary.js'
 
 /**
  * Chooses initializers: what makes the first values of the parameter called `name` (`weight`, `bias`) of a layer.
@@ -23,8 +24,8 @@ export interface MaterializeOptions {
 }
 
 /**
- * A layer or a network: it has parameters, children and a `forward`. Parameters and children are what its properties hold;
- * their names are the keys of PyTorch's state_dict.
+ * A layer or a network: it has parameters, children and a `forward`. Parameters and children are what its properties
+ * hold; their names are the keys of PyTorch's state_dict.
  *
  * @example
  * class Residual extends nn.Module {
@@ -35,7 +36,10 @@ export interface MaterializeOptions {
 export abstract class Module {
   #predict: Jitted<(x: Tracer) => Tracer> | undefined
 
-  /** What the module computes, on symbolic values. Call children by `child.trace(x, name)`, so that they know their path. */
+  /**
+   * What the module computes, on symbolic values. Call children by `child.trace(x, name)`, so that they know their
+   * path.
+   */
   abstract forward(x: Tracer): Tracer
 
   /** The modules that this one is made of, by name. */
@@ -68,7 +72,8 @@ export abstract class Module {
   trace(x: Tracer, name = ''): Tracer {
     if (!((x as unknown) instanceof Tracer)) {
       throw new OptionError(
-        `${this.toString()}: a module is traced on tracers; call predict(x) to run it on a tensor, or jit a function that calls trace(x)`,
+        `${this.toString()}: a module is traced on tracers; call predict(x) to run it on a tensor, ` +
+          'or jit a function that calls trace(x)',
       )
     }
     const { builder } = x
@@ -81,26 +86,47 @@ export abstract class Module {
       return output
     } catch (error) {
       if (!(error instanceof ShapeError) || error.cause !== undefined) throw error
-      throw new ShapeError(`layer ${path === '' ? '' : `${path}, `}${this.toString()}: ${error.message}`, { cause: error })
+      const where = path === '' ? this.toString() : `${path}, ${this.toString()}`
+      throw new ShapeError(`layer ${where}: ${error.message}`, { cause: error })
     } finally {
       builder.scope = outer
     }
   }
 
   /**
+   * Tells lazy layers the sizes of their inputs, by a trace of the whole network. If that fails they stay lazy.
+   *
+   * @param inputShape the network's logical input shape
+   * @throws ShapeError if the network cannot take it
+   */
+  inferShapes(inputShape: readonly number[]): this {
+    const lazy = this.parameters().filter((parameter) => parameter.isLazy)
+    const builder = new GraphBuilder()
+    try {
+      this.trace(builder.input({ shape: checkShape(inputShape), dtype: 'float32' }))
+    } catch (error) {
+      for (const parameter of lazy) parameter.unresolve()
+      throw error
+    }
+    return this
+  }
+
+  /**
    * Gives every parameter without values its first ones. The same seed gives the same values on every machine.
    *
    * @param inputShape the input's logical shape; needed only if the network has lazy layers, else it is checked
-   * @throws ShapeError if the network cannot take this input, or has lazy layers and no inputShape is given; OptionError
+   * @throws ShapeError if the network cannot take this input, or has lazy layers and no inputShape is given;
+   * OptionError
    */
   materialize(inputShape?: readonly number[], { seed = 0 }: MaterializeOptions = {}): this {
     requireInteger('materialize', 'seed', seed, 0)
-    if (inputShape) this.#inferShapes(inputShape)
+    if (inputShape) this.inferShapes(inputShape)
     const named = this.namedParameters()
     const lazy = named.find(([, parameter]) => parameter.isLazy)
     if (lazy) {
       throw new ShapeError(
-        `the shape ${lazy[1].describeShape()} of ${lazy[0]} is not known before the input's; call materialize(inputShape)`,
+        `the shape ${lazy[1].describeShape()} of ${lazy[0]} is not known before the input's; ` +
+          'call materialize(inputShape)',
       )
     }
     named.forEach(([, parameter], i) => {
@@ -110,16 +136,14 @@ export abstract class Module {
   }
 
   /**
-   * Sets what makes the first values, as PyTorch's net.apply(init_fn). Parameters for which the rule returns an initializer
-   * get new values at the next `materialize`; the others stay as they are.
+   * Sets what makes the first values, as PyTorch's net.apply(init_fn). Parameters for which the rule returns an
+   * initializer get new values at the next `materialize`; the others stay as they are.
    */
   initialize(rule: InitRule): this {
     for (const [, layer] of this.namedModules()) {
       for (const [name, parameter] of layer.#ownParameters()) {
         if (parameter.isLazy) {
-          parameter.initialize(
-            (before) => (shape, random) => (rule(name, shape, layer) ?? before)(shape, random),
-          )
+          parameter.initialize((before) => (shape, random) => (rule(name, shape, layer) ?? before)(shape, random))
         } else {
           const initializer = rule(name, parameter.shape, layer)
           if (initializer) parameter.initialize(() => initializer)
@@ -130,8 +154,8 @@ export abstract class Module {
   }
 
   /**
-   * Runs the network in evaluation mode (dropout does nothing), on the tensor's device and in its type. Compiled once per input
-   * shape. Parameters without values get those of seed 0.
+   * Runs the network in evaluation mode (dropout does nothing), on the tensor's device and in its type. Compiled once
+   * per input shape. Parameters without values get those of seed 0.
    *
    * @param x float32 or bfloat16, such as [N, C, H, W]
    * @returns a promise that rejects with ShapeError, DTypeError, DisposedError or OutOfMemoryError
@@ -154,7 +178,8 @@ export abstract class Module {
   /**
    * Replaces all values, or none. Lazy layers take the shapes of the state.
    *
-   * @returns a promise that rejects with CheckpointError, which names all keys that are missing, unexpected or do not fit
+   * @returns a promise that rejects with CheckpointError, which names all keys that are missing, unexpected or do not
+   * fit
    */
   async loadStateDict(state: ReadonlyMap<string, StoredTensor>): Promise<void> {
     await writeState(this.namedParameters(), state, 'the state')
@@ -170,20 +195,36 @@ export abstract class Module {
     await writeSafetensors(path, await this.stateDict(), metadata)
   }
 
-  /** Loads the values of a safetensors file. Rejects with CheckpointError as `loadStateDict`, or if the file is damaged. */
+  /**
+   * Loads the values of a safetensors file, also of a training run's checkpoint.
+   *
+   * @returns a promise that rejects with CheckpointError as `loadStateDict`, or if the file is damaged
+   */
   async load(path: string): Promise<void> {
-    await writeState(this.namedParameters(), (await readSafetensors(path)).tensors, path)
+    await writeState(this.namedParameters(), networkTensors((await readSafetensors(path)).tensors), path)
+  }
+
+  /**
+   * What the network does to an input and what that costs: shapes, parameters, FLOPs, memory as the device's plans
+   * allocate it. Nothing is run. Lazy layers take their input sizes from it.
+   *
+   * @example console.log(await net.summary([1, 1, 224, 224]))
+   * @param inputShape [N, C, H, W]
+   * @returns a promise that rejects with ShapeError, OptionError or DeviceError
+   */
+  summary(inputShape: readonly number[], options: SummaryOptions = {}): Promise<Summary> {
+    return summarize(this, inputShape, options)
   }
 
   /** What stands between the brackets of `toString`. */
-  protected describeOptions(): string {
+  protected printArguments(): string {
     return ''
   }
 
-  /** As PyTorch prints it: `ReLU()`, or a line per child. */
+  /** The code that makes it, such as `Conv2d(1, 96, 11, { stride: 4 })`, or as in PyTorch a line per child. */
   toString(): string {
     const lines = this.children().map(([name, child]) => `  (${name}): ${child.toString().replaceAll('\n', '\n  ')}`)
-    const inside = lines.length > 0 ? `\n${lines.join('\n')}\n` : this.describeOptions()
+    const inside = lines.length > 0 ? `\n${lines.join('\n')}\n` : this.printArguments()
     return `${this.constructor.name}(${inside})`
   }
 
@@ -197,18 +238,6 @@ export abstract class Module {
 
   #ownParameters(): [string, Parameter][] {
     return this.#properties().filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter)
-  }
-
-  /** Traces the network once, so that lazy layers see their input. If that fails they forget what they saw. */
-  #inferShapes(inputShape: readonly number[]): void {
-    const lazy = this.parameters().filter((parameter) => parameter.isLazy)
-    const builder = new GraphBuilder()
-    try {
-      this.trace(builder.input({ shape: checkShape(inputShape), dtype: 'float32' }))
-    } catch (error) {
-      for (const parameter of lazy) parameter.unresolve()
-      throw error
-    }
   }
 }
 

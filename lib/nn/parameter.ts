@@ -12,7 +12,9 @@ import { Tensor } from '../tensor.js'
 /** A shape of which some sizes are known only when the layer sees its first input. */
 export type LazyShape = readonly (number | undefined)[]
 
-/** A weight or bias, float32. It has no values before it is materialized, and lives on the device once it is used there. */
+/**
+ * A weight or bias, float32. It has no values before it is materialized, and lives on the device once it is used there.
+ */
 export class Parameter implements Liftable {
   readonly liftable = true
   readonly dtype = 'float32'
@@ -34,7 +36,8 @@ export class Parameter implements Liftable {
   get shape(): readonly number[] {
     if (this.#shape) return this.#shape
     throw new ShapeError(
-      `the shape ${this.describeShape()} of a parameter is not known before the input's; call materialize(inputShape) first`,
+      `the shape ${this.describeShape()} of a parameter is not known before the input's; ` +
+        'call materialize(inputShape) first',
     )
   }
 
@@ -137,8 +140,8 @@ export class Parameter implements Liftable {
   #requireMaterialized(): Float32Array | Tensor<'float32'> {
     if (this.#values) return this.#values
     throw new OptionError(
-      `a parameter of shape ${this.describeShape()} has no values yet; call materialize(inputShape) on the network or load a ` +
-        'checkpoint first',
+      `a parameter of shape ${this.describeShape()} has no values yet; ` +
+        'call materialize(inputShape) on the network or load a checkpoint first',
     )
   }
 
@@ -151,10 +154,9 @@ export class Parameter implements Liftable {
     if (className(values) !== 'Float32Array') {
       throw new DTypeError(`a parameter's values are a Float32Array; received ${className(values)}`)
     }
-    if (values.length === elementCount(shape)) return
-    throw new ShapeError(
-      `a parameter of shape ${describeShape(shape)} has ${String(elementCount(shape))} values; received ${String(values.length)}`,
-    )
+    const count = elementCount(shape)
+    if (values.length === count) return
+    throw new ShapeError(`a parameter of shape ${describeShape(shape)} has ${count} values; received ${values.length}`)
   }
 }
 

@@ -1,7 +1,8 @@
 /** What the pooling layers share: a window and how it moves. */
-import { describeShape, type Size2d } from '../ops/check.js'
+import type { Size2d } from '../ops/check.js'
 import { poolAttributes, type PoolAttributes, type Pool2dOptions } from '../ops/maxPool2d.js'
 import { Module } from './module.js'
+import { printOptions, printSize } from './print.js'
 
 /** A layer with a window. */
 export abstract class Pool2d extends Module implements PoolAttributes {
@@ -17,11 +18,14 @@ export abstract class Pool2d extends Module implements PoolAttributes {
     this.padding = window.padding
   }
 
-  protected override describeOptions(): string {
-    return [
-      `kernelSize=${describeShape(this.kernelSize)}`,
-      `stride=${describeShape(this.stride)}`,
-      ...(this.padding.some((size) => size > 0) ? [`padding=${describeShape(this.padding)}`] : []),
-    ].join(', ')
+  protected override printArguments(): string {
+    const kernel = printSize(this.kernelSize)
+    const defaults = { stride: kernel, padding: '0', countIncludePad: 'true' }
+    return [kernel, ...printOptions(this.options(), defaults)].join(', ')
+  }
+
+  /** The options, for `toString`. */
+  protected options(): Record<string, string> {
+    return { stride: printSize(this.stride), padding: printSize(this.padding) }
   }
 }

@@ -16,7 +16,7 @@ export class Sequential extends Module {
     super()
     modules.forEach((module: unknown, i) => {
       if (module instanceof Module) return
-      throw new OptionError(`Sequential: argument ${String(i)} must be a module; received ${describe(module)}`)
+      throw new OptionError(`Sequential: argument ${i} must be a module; received ${describe(module)}`)
     })
     this.modules = [...modules]
   }

@@ -4,8 +4,19 @@ import { CheckpointError } from '../errors.js'
 import { describeShape } from '../ops/check.js'
 import type { Parameter } from './parameter.js'
 
-/** Values in logical order by PyTorch's keys, such as `0.2.weight`. */
-export type StateDict = ReadonlyMap<string, Extract<StoredTensor, { dtype: 'float32' }>>
+/** A parameter's values in logical order. */
+export type StateTensor = Extract<StoredTensor, { dtype: 'float32' }>
+
+/** Values by PyTorch's keys, such as `0.2.weight`. */
+export type StateDict = ReadonlyMap<string, StateTensor>
+
+/** Tensors of a checkpoint under this prefix are the optimizer's, such as its momentum. */
+export const optimizerPrefix = 'optimizer.'
+
+/** The tensors of a checkpoint that are the network's. */
+export function networkTensors(tensors: ReadonlyMap<string, StoredTensor>): ReadonlyMap<string, StoredTensor> {
+  return new Map([...tensors].filter(([key]) => !key.startsWith(optimizerPrefix)))
+}
 
 type NamedParameters = readonly (readonly [string, Parameter])[]
 
@@ -35,7 +46,7 @@ export async function writeState(
   const expected = new Map(named)
   const missing = [...expected.keys()].filter((key) => !state.has(key))
   const unexpected = [...state.keys()].filter((key) => !expected.has(key))
-  const accepted: [Parameter, StateDict extends ReadonlyMap<string, infer T> ? T : never][] = []
+  const accepted: [Parameter, StateTensor][] = []
   const wrong: string[] = []
   for (const [key, parameter] of expected) {
     const tensor = state.get(key)
@@ -53,8 +64,11 @@ export async function writeState(
   ]
   if (problems.length > 0) {
     throw new CheckpointError(
-      `${source} does not fit the network, and nothing was loaded; make the network with the options of the one that was ` +
-        ['saved:', ...problems].join('\n  '),
+      [
+        `${source} does not fit the network, and nothing was loaded;`,
+        'make the network with the options of the one that was saved.',
+        ...problems,
+      ].join('\n  '),
     )
   }
   await Promise.all(accepted.map(([parameter, { data, shape }]) => parameter.write(data, shape)))

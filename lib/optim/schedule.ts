@@ -25,8 +25,8 @@ export interface WarmupLinearDecayOptions {
 }
 
 /**
- * Rises linearly at first, then 1, at last falls linearly: min(1, (step + 1) / (warmup * totalSteps), (totalSteps - step) /
- * (decay * totalSteps)). It is never 0, so no step is wasted.
+ * Rises linearly at first, then 1, at last falls linearly: min(1, (step + 1) / (warmup * totalSteps), (totalSteps -
+ * step) / (decay * totalSteps)). It is never 0, so no step is wasted.
  *
  * @throws OptionError
  */
@@ -68,7 +68,7 @@ export function stepDecay(options: StepDecayOptions): Schedule {
   if (!Array.isArray(given)) {
     throw new OptionError(`stepDecay: milestones must be an array of shares of the run; received ${describe(given)}`)
   }
-  const milestones = options.milestones.map((share, i) => requireShare('stepDecay', `milestones[${String(i)}]`, share))
+  const milestones = options.milestones.map((share, i) => requireShare('stepDecay', `milestones[${i}]`, share))
   const gamma = requireNumber('stepDecay', 'gamma', options.gamma ?? 0.1, 0)
   return (step, totalSteps) => gamma ** milestones.filter((share) => step >= share * totalSteps).length
 }
@@ -76,13 +76,14 @@ export function stepDecay(options: StepDecayOptions): Schedule {
 /**
  * The learning rate of each step of a run: the optimizer's times the schedule's factor.
  *
- * @throws OptionError if totalSteps is not a positive integer or the schedule gives NaN, an infinite or a negative factor
+ * @throws OptionError if totalSteps is not a positive integer or the schedule gives NaN, an infinite or a negative
+ * factor
  */
 export function learningRates({ lr }: SGD, schedule: Schedule, totalSteps: number): Float32Array {
   requireInteger('learningRates', 'totalSteps', totalSteps, 1)
   return Float32Array.from(
     { length: totalSteps },
-    (_, step) => lr * requireNumber('schedule', `the factor of step ${String(step)}`, schedule(step, totalSteps), 0),
+    (_, step) => lr * requireNumber('schedule', `the factor of step ${step}`, schedule(step, totalSteps), 0),
   )
 }
 

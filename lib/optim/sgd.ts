@@ -13,7 +13,9 @@ export interface SGDOptions {
   readonly weightDecay?: number
   /** Look ahead along the momentum; wants momentum > 0 and dampening 0. Default false. */
   readonly nesterov?: boolean
-  /** The largest norm of the gradient of all parameters together; a larger gradient is scaled down. Default 0: no limit. */
+  /**
+   * The largest norm of the gradient of all parameters together; a larger gradient is scaled down. Default 0: no limit.
+   */
   readonly clipGradNorm?: number
 }
 
@@ -29,9 +31,11 @@ export type SGD = Readonly<Required<SGDOptions>>
  *     p = p - lr * (nesterov ? g + momentum * b : b)
  *
  * Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", ICML 2013;
- * the clip is that of Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+ * the clip is that of Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML
+ * 2013.
  *
- * @throws OptionError for NaN, infinite or negative numbers, an unknown option, Nesterov without momentum or with dampening
+ * @throws OptionError for NaN, infinite or negative numbers, an unknown option, Nesterov without momentum or with
+ * dampening
  */
 export function SGD(options: SGDOptions): SGD {
   requireOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov', 'clipGradNorm'])
@@ -44,8 +48,7 @@ export function SGD(options: SGDOptions): SGD {
   requireNumber('SGD', 'clipGradNorm', clipGradNorm, 0)
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     throw new OptionError(
-      'SGD: nesterov needs momentum > 0 and dampening 0; ' +
-        `received momentum ${String(momentum)} and dampening ${String(dampening)}`,
+      'SGD: nesterov needs momentum > 0 and dampening 0; ' + `received momentum ${momentum} and dampening ${dampening}`,
     )
   }
   return Object.freeze({ lr, momentum, dampening, weightDecay, nesterov, clipGradNorm })

@@ -110,8 +110,16 @@ test.each([
   ['uniform', () => init.uniform(0, Infinity), /high must be a finite number; received Infinity/],
   ['normal', () => init.normal(0, -1), /standardDeviation must be a finite number >= 0; received -1/],
   ['xavierUniform', () => init.xavierUniform({ gain: NaN }), /gain must be a finite number >= 0; received NaN/],
-  ['kaimingNormal', () => init.kaimingNormal({ mode: 'fan_in' as 'fanIn' }), /mode must be one of fanIn, fanOut; received "fan_in"/],
-  ['kaimingUniform', () => init.kaimingUniform({ slope: 1 } as object), /there is no option slope; the options are a, mode/],
+  [
+    'kaimingNormal',
+    () => init.kaimingNormal({ mode: 'fan_in' as 'fanIn' }),
+    /mode must be one of fanIn, fanOut; received "fan_in"/,
+  ],
+  [
+    'kaimingUniform',
+    () => init.kaimingUniform({ slope: 1 } as object),
+    /there is no option slope; the options are a, mode/,
+  ],
 ])('%s refuses bad options', (_, make, message) => {
   expect(make).toThrow(OptionError)
   expect(make).toThrow(message)

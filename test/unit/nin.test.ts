@@ -73,17 +73,17 @@ describe('d2l', () => {
     expect(text.slice(0, 10)).toEqual([
       'NiN(',
       '  (0): Sequential(',
-      '    (0): Conv2d(3, 2, kernelSize=[11, 11], stride=[4, 4])',
+      '    (0): Conv2d(3, 2, 11, { stride: 4 })',
       '    (1): ReLU()',
-      '    (2): Conv2d(2, 2, kernelSize=[1, 1], stride=[1, 1])',
+      '    (2): Conv2d(2, 2, 1)',
       '    (3): ReLU()',
-      '    (4): Conv2d(2, 2, kernelSize=[1, 1], stride=[1, 1])',
+      '    (4): Conv2d(2, 2, 1)',
       '    (5): ReLU()',
       '  )',
-      '  (1): MaxPool2d(kernelSize=[3, 3], stride=[2, 2])',
+      '  (1): MaxPool2d(3, { stride: 2 })',
     ])
-    expect(text).toContain('  (6): Dropout(p=0.1)')
-    expect(text).toContain('    (0): Conv2d(4, 5, kernelSize=[3, 3], stride=[1, 1], padding=[1, 1])')
+    expect(text).toContain('  (6): Dropout(0.1)')
+    expect(text).toContain('    (0): Conv2d(4, 5, 3, { padding: 1 })')
   })
 })
 
@@ -157,18 +157,18 @@ describe('mlpconv', () => {
   test('its layers', () => {
     expect(mlpconv(64, 3, 0, { depth: 1 }).toString().split('\n')).toEqual([
       'Sequential(',
-      '  (0): LazyConv2d(64, kernelSize=[3, 3], stride=[1, 1])',
+      '  (0): LazyConv2d(64, 3)',
       '  (1): ReLU()',
-      '  (2): LazyConv2d(64, kernelSize=[1, 1], stride=[1, 1])',
+      '  (2): LazyConv2d(64, 1)',
       '  (3): ReLU()',
-      '  (4): MaxPool2d(kernelSize=[3, 3], stride=[2, 2])',
+      '  (4): MaxPool2d(3, { stride: 2 })',
       ')',
     ])
   })
 
   test('an image that leaves less than 5x5 is an error that names the layer', () => {
     expect(() => new NiN({ variant: 'mlpconv' }).materialize([1, 1, 96, 96])).toThrow(
-      /^layer 5, AvgPool2d\(kernelSize=\[5, 5\].*the kernel \[5, 5\] is larger than the padded input \[1, 1\]/,
+      /^layer 5, AvgPool2d\(5\): avgPool2d: the kernel \[5, 5\] is larger than the padded input \[1, 1\]/,
     )
   })
 })
@@ -182,7 +182,8 @@ describe('options', () => {
       expect(weights.map(({ shape: [o, i] }) => [o, i])).toEqual(
         [[4, 3], [4, 4], [5, 4], [5, 5], [6, 5], [6, 6], [7, 6], [7, 7]], // prettier-ignore
       )
-      expect(net.variant).toBe(variant)
+      expect(net.options).toEqual({ ...options, dropout: 0.5 })
+      expect(new NiN(net.options).toString()).toBe(new NiN(options).toString())
     }
   })
 
@@ -193,15 +194,35 @@ describe('options', () => {
   })
 
   test.each<[string, () => unknown, RegExp]>([
-    ['variant', () => new NiN({ variant: 'vgg' as 'd2l' }), /variant must be one of d2l, no-last-relu, mlpconv; received "vgg"/],
+    [
+      'variant',
+      () => new NiN({ variant: 'vgg' as 'd2l' }),
+      /variant must be one of d2l, no-last-relu, mlpconv; received "vgg"/,
+    ],
     ['numClasses', () => new NiN({ numClasses: 0 }), /numClasses must be an integer >= 1; received 0/],
     ['inChannels', () => new NiN({ inChannels: NaN }), /inChannels must be an integer >= 1; received NaN/],
-    ['channels', () => new NiN({ channels: [1, 2] as unknown as [1, 2, 3] }), /channels must be three integers >= 1; received \[1, 2\]/],
+    [
+      'channels',
+      () => new NiN({ channels: [1, 2] as unknown as [1, 2, 3] }),
+      /channels must be three integers >= 1; received \[1, 2\]/,
+    ],
     ['blockDepth', () => new NiN({ blockDepth: -1 }), /blockDepth must be an integer >= 0; received -1/],
-    ['dropout', () => new NiN({ dropout: 1.5 }), /p must be a finite number >= 0 and < 1; received 1.5/],
-    ['an unknown one', () => new NiN({ classes: 10 } as NiNOptions), /NiN: there is no option classes; the options are variant, /],
-    ['depth', () => ninBlock(1, 2, { kernelSize: 3, depth: 0.5 }), /ninBlock: depth must be an integer >= 0; received 0.5/],
-    ['maxPooling', () => mlpconv(2, 3, 0, { maxPooling: 1 as unknown as boolean }), /maxPooling must be true or false; received 1/],
+    ['dropout', () => new NiN({ dropout: 1.5 }), /NiN: dropout must be a finite number >= 0 and < 1; received 1.5/],
+    [
+      'an unknown one',
+      () => new NiN({ classes: 10 } as NiNOptions),
+      /NiN: there is no option classes; the options are variant, /,
+    ],
+    [
+      'depth',
+      () => ninBlock(1, 2, { kernelSize: 3, depth: 0.5 }),
+      /ninBlock: depth must be an integer >= 0; received 0.5/,
+    ],
+    [
+      'maxPooling',
+      () => mlpconv(2, 3, 0, { maxPooling: 1 as unknown as boolean }),
+      /maxPooling must be true or false; received 1/,
+    ],
   ])('bad %s', (_, make, message) => {
     expect(make).toThrow(OptionError)
     expect(make).toThrow(message)
@@ -210,7 +231,8 @@ describe('options', () => {
 
 describe('recipes', () => {
   test('fast', async () => {
-    expect(recipes.fast).toMatchObject({ variant: 'd2l', resize: 96, batchSize: 64, epochs: 1, mean: 0.286, std: 0.353 })
+    expect(recipes.fast).toMatchObject({ variant: 'd2l', resize: 96, batchSize: 64, epochs: 1 })
+    expect(recipes.fast.normalize).toEqual({ mean: [0.286], std: [0.353] })
     expect(recipes.fast.optimizer).toEqual(SGD({ lr: 0.05, momentum: 0.9, nesterov: true, clipGradNorm: 1 }))
     const rates = learningRates(recipes.fast.optimizer, recipes.fast.schedule, 938)
     expect(rates[0]).toBeCloseTo(0.05 / 140.7, 8)
@@ -239,7 +261,7 @@ describe('recipes', () => {
     ['mlpconv', true],
   ])("%s is the references' own", async (name, zeroBiases) => {
     const recipe = recipes[name]
-    expect(recipe).toMatchObject({ resize: 224, mean: 0, std: 1, variant: name })
+    expect(recipe).toMatchObject({ resize: 224, normalize: undefined, variant: name })
     expect([recipe.batchSize, recipe.epochs]).toEqual(name === 'd2l' ? [128, 10] : [64, 1])
     expect(recipe.optimizer).toEqual(SGD({ lr: 0.1 }))
     expect([...learningRates(recipe.optimizer, recipe.schedule, 2)]).toEqual([Math.fround(0.1), Math.fround(0.1)])

@@ -36,7 +36,12 @@ class Residual extends nn.Module {
 describe('shapes', () => {
   test.each<[string, nn.Module, number[], number[]]>([
     ['Conv2d', new nn.Conv2d(1, 96, 11, { stride: 4 }), [2, 1, 224, 224], [2, 96, 54, 54]],
-    ['Conv2d', new nn.Conv2d(3, 5, [3, 2], { stride: [2, 1], padding: [0, 1], bias: false }), [1, 3, 8, 7], [1, 5, 3, 8]],
+    [
+      'Conv2d',
+      new nn.Conv2d(3, 5, [3, 2], { stride: [2, 1], padding: [0, 1], bias: false }),
+      [1, 3, 8, 7],
+      [1, 5, 3, 8],
+    ],
     ['LazyConv2d', new nn.LazyConv2d(6, 3, { padding: 1 }), [4, 7, 5, 5], [4, 6, 5, 5]],
     ['ReLU', new nn.ReLU(), [3, 4], [3, 4]],
     ['MaxPool2d', new nn.MaxPool2d(3, { stride: 2 }), [1, 96, 54, 54], [1, 96, 26, 26]],
@@ -141,8 +146,7 @@ describe('traces', () => {
     })()
     expect(error).toBeInstanceOf(ShapeError)
     expect(error.message).toBe(
-      'layer 0.0, Conv2d(1, 8, kernelSize=[3, 3], stride=[1, 1]): conv2d: weight [8, 1, 3, 3] expects 1 input channels; ' +
-        'x [1, 3, 6, 6] has 3',
+      'layer 0.0, Conv2d(1, 8, 3): conv2d: weight [8, 1, 3, 3] expects 1 input channels; ' + 'x [1, 3, 6, 6] has 3',
     )
   })
 
@@ -257,7 +261,9 @@ describe('lazy layers', () => {
   test('have keys but no values before', () => {
     expect(keysOf(net())).toEqual(['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias'])
     expect(() => net().materialize()).toThrow(
-      new ShapeError("the shape [4, ?, 3, 3] of 0.weight is not known before the input's; call materialize(inputShape)"),
+      new ShapeError(
+        "the shape [4, ?, 3, 3] of 0.weight is not known before the input's; call materialize(inputShape)",
+      ),
     )
   })
 
@@ -281,9 +287,12 @@ describe('lazy layers', () => {
     expect(shapes(narrow.materialize([1, 2, 11, 11]))[0]).toEqual([4, 2, 3, 3])
   })
 
-  test.each([[[1, 3, 0, 5]], [[1, 3, 5.5, 5]], ['224' as unknown as number[]]])('refuse the input shape %p', (shape) => {
-    expect(() => net().materialize(shape)).toThrow(ShapeError)
-  })
+  test.each([[[1, 3, 0, 5]], [[1, 3, 5.5, 5]], ['224' as unknown as number[]]])(
+    'refuse the input shape %p',
+    (shape) => {
+      expect(() => net().materialize(shape)).toThrow(ShapeError)
+    },
+  )
 })
 
 describe('initialize', () => {
@@ -326,26 +335,29 @@ describe('initialize', () => {
 
 describe('printing', () => {
   test.each<[nn.Module, string]>([
-    [new nn.Conv2d(1, 96, 11, { stride: 4 }), 'Conv2d(1, 96, kernelSize=[11, 11], stride=[4, 4])'],
+    [new nn.Conv2d(1, 96, 11, { stride: 4 }), 'Conv2d(1, 96, 11, { stride: 4 })'],
     [
-      new nn.Conv2d(1, 2, 3, { padding: [1, 0], bias: false }),
-      'Conv2d(1, 2, kernelSize=[3, 3], stride=[1, 1], padding=[1, 0], bias=false)',
+      new nn.Conv2d(1, 2, [3, 5], { padding: [1, 0], bias: false }),
+      'Conv2d(1, 2, [3, 5], { padding: [1, 0], bias: false })',
     ],
-    [new nn.LazyConv2d(96, 3), 'LazyConv2d(96, kernelSize=[3, 3], stride=[1, 1])'],
-    [new nn.LazyConv2d(96, 3).materialize([1, 5, 3, 3]), 'LazyConv2d(5, 96, kernelSize=[3, 3], stride=[1, 1])'],
+    [new nn.Conv2d(1, 2, 3, { stride: [1, 1] }), 'Conv2d(1, 2, 3)'],
+    [new nn.LazyConv2d(96, 3), 'LazyConv2d(96, 3)'],
+    [new nn.LazyConv2d(96, 3, { padding: 1 }).inferShapes([1, 5, 3, 3]), 'Conv2d(5, 96, 3, { padding: 1 })'],
     [new nn.ReLU(), 'ReLU()'],
-    [new nn.MaxPool2d(3, { stride: 2 }), 'MaxPool2d(kernelSize=[3, 3], stride=[2, 2])'],
-    [new nn.AvgPool2d(5), 'AvgPool2d(kernelSize=[5, 5], stride=[5, 5])'],
+    [new nn.MaxPool2d(3, { stride: 2 }), 'MaxPool2d(3, { stride: 2 })'],
+    [new nn.AvgPool2d(5), 'AvgPool2d(5)'],
     [
-      new nn.AvgPool2d(5, { padding: 1, countIncludePad: false }),
-      'AvgPool2d(kernelSize=[5, 5], stride=[5, 5], padding=[1, 1], countIncludePad=false)',
+      new nn.AvgPool2d([4, 5], { padding: 1, countIncludePad: false }),
+      'AvgPool2d([4, 5], { padding: 1, countIncludePad: false })',
     ],
-    [new nn.AdaptiveAvgPool2d(1), 'AdaptiveAvgPool2d(outputSize=[1, 1])'],
+    [new nn.AdaptiveAvgPool2d(1), 'AdaptiveAvgPool2d(1)'],
+    [new nn.AdaptiveAvgPool2d([1, 2]), 'AdaptiveAvgPool2d([1, 2])'],
     [new nn.GlobalAvgPool2d(), 'GlobalAvgPool2d()'],
-    [new nn.Dropout(0.3), 'Dropout(p=0.3)'],
+    [new nn.Dropout(0.3), 'Dropout(0.3)'],
     [new nn.Flatten(), 'Flatten()'],
-    [new nn.Linear(3, 2), 'Linear(inFeatures=3, outFeatures=2, bias=true)'],
-    [new nn.LazyLinear(2, { bias: false }), 'LazyLinear(outFeatures=2, bias=false)'],
+    [new nn.Linear(3, 2), 'Linear(3, 2)'],
+    [new nn.LazyLinear(2, { bias: false }), 'LazyLinear(2, { bias: false })'],
+    [new nn.LazyLinear(2, { bias: false }).inferShapes([1, 4]), 'Linear(4, 2, { bias: false })'],
   ])('%s', (module, text) => {
     expect(module.toString()).toBe(text)
   })
@@ -365,29 +377,65 @@ describe('printing', () => {
 describe('bad options', () => {
   const bad = <T>(value: unknown): T => value as T
   test.each<[string, () => unknown, RegExp]>([
-    ['text as channels', () => new nn.Conv2d(bad('3'), 5, 3), /^Conv2d: inChannels must be an integer >= 1; received "3"$/],
+    [
+      'text as channels',
+      () => new nn.Conv2d(bad('3'), 5, 3),
+      /^Conv2d: inChannels must be an integer >= 1; received "3"$/,
+    ],
     ['no channels', () => new nn.Conv2d(0, 5, 3), /inChannels must be an integer >= 1; received 0/],
     ['half channels', () => new nn.Conv2d(1, 2.5, 3), /outChannels must be an integer >= 1; received 2.5/],
-    ['no kernel', () => new nn.Conv2d(1, 2, bad(undefined)), /kernelSize must be an integer >= 1 or two .*; received undefined/],
+    [
+      'no kernel',
+      () => new nn.Conv2d(1, 2, bad(undefined)),
+      /kernelSize must be an integer >= 1 or two .*; received undefined/,
+    ],
     ['a kernel of 0', () => new nn.Conv2d(1, 2, 0), /kernelSize must be .*; received 0/],
-    ['three strides', () => new nn.Conv2d(1, 2, 3, { stride: bad([1, 1, 1]) }), /stride must be .*; received \[1, 1, 1\]/],
+    [
+      'three strides',
+      () => new nn.Conv2d(1, 2, 3, { stride: bad([1, 1, 1]) }),
+      /stride must be .*; received \[1, 1, 1\]/,
+    ],
     ['a stride of 0', () => new nn.LazyConv2d(2, 3, { stride: 0 }), /^LazyConv2d: stride must be .*; received 0/],
     ['negative padding', () => new nn.Conv2d(1, 2, 3, { padding: -1 }), /padding must be .*; received -1/],
-    ['a stride by position', () => new nn.Conv2d(1, 2, 3, bad(2)), /options must be an object with stride, padding, bias; received 2/],
+    [
+      'a stride by position',
+      () => new nn.Conv2d(1, 2, 3, bad(2)),
+      /options must be an object with stride, padding, bias; received 2/,
+    ],
     ['null', () => new nn.Conv2d(1, 2, 3, bad(null)), /options must be an object .*; received null/],
-    ['an unknown option', () => new nn.Conv2d(1, 2, 3, bad({ dilation: 2 })), /no option dilation; the options are stride, padding, bias/],
+    [
+      'an unknown option',
+      () => new nn.Conv2d(1, 2, 3, bad({ dilation: 2 })),
+      /no option dilation; the options are stride, padding, bias/,
+    ],
     ['text as bias', () => new nn.Conv2d(1, 2, 3, { bias: bad('no') }), /bias must be true or false; received "no"/],
-    ['a stride by position', () => new nn.MaxPool2d(3, bad(2)), /^MaxPool2d: options must be an object with stride, padding; received 2/],
-    ['too much padding', () => new nn.MaxPool2d(3, { padding: 2 }), /^MaxPool2d: padding must be at most half of kernelSize/],
+    [
+      'a stride by position',
+      () => new nn.MaxPool2d(3, bad(2)),
+      /^MaxPool2d: options must be an object with stride, padding; received 2/,
+    ],
+    [
+      'too much padding',
+      () => new nn.MaxPool2d(3, { padding: 2 }),
+      /^MaxPool2d: padding must be at most half of kernelSize/,
+    ],
     ['an unknown option', () => new nn.MaxPool2d(3, bad({ ceilMode: true })), /no option ceilMode/],
     ['a kernel of NaN', () => new nn.AvgPool2d(NaN), /^AvgPool2d: kernelSize must be .*; received NaN/],
-    ['text', () => new nn.AvgPool2d(3, { countIncludePad: bad('x') }), /countIncludePad must be true or false; received "x"/],
+    [
+      'text',
+      () => new nn.AvgPool2d(3, { countIncludePad: bad('x') }),
+      /countIncludePad must be true or false; received "x"/,
+    ],
     ['an output of 0', () => new nn.AdaptiveAvgPool2d(0), /^AdaptiveAvgPool2d: outputSize must be .*; received 0/],
     ['p of 1', () => new nn.Dropout(1), /^Dropout: p must be a finite number >= 0 and < 1; received 1$/],
     ['p of NaN', () => new nn.Dropout(NaN), /received NaN/],
     ['no features', () => new nn.Linear(0, 2), /^Linear: inFeatures must be an integer >= 1; received 0/],
     ['NaN features', () => new nn.LazyLinear(NaN), /^LazyLinear: outFeatures must be .*; received NaN/],
-    ['no module', () => new nn.Sequential(new nn.ReLU(), bad('ReLU')), /^Sequential: argument 1 must be a module; received "ReLU"/],
+    [
+      'no module',
+      () => new nn.Sequential(new nn.ReLU(), bad('ReLU')),
+      /^Sequential: argument 1 must be a module; received "ReLU"/,
+    ],
   ])('%s %#', (_, make, message) => {
     expect(make).toThrow(OptionError)
     expect(make).toThrow(message)

@@ -82,13 +82,33 @@ describe('schedules', () => {
   })
 
   test.each([
-    ['warmup', () => schedule.warmupLinearDecay({ warmup: 1.5, decay: 0 }), /warmup is a share .* at most 1; received 1.5/],
-    ['decay', () => schedule.warmupLinearDecay({ warmup: 0, decay: NaN }), /decay must be a finite number >= 0; received NaN/],
+    [
+      'warmup',
+      () => schedule.warmupLinearDecay({ warmup: 1.5, decay: 0 }),
+      /warmup is a share .* at most 1; received 1.5/,
+    ],
+    [
+      'decay',
+      () => schedule.warmupLinearDecay({ warmup: 0, decay: NaN }),
+      /decay must be a finite number >= 0; received NaN/,
+    ],
     ['milestones', () => schedule.stepDecay({ milestones: [0.5, -1] }), /milestones\[1\] must be .*; received -1/],
-    ['milestones', () => schedule.stepDecay({ milestones: 30 as unknown as number[] }), /must be an array .*; received 30/],
+    [
+      'milestones',
+      () => schedule.stepDecay({ milestones: 30 as unknown as number[] }),
+      /must be an array .*; received 30/,
+    ],
     ['gamma', () => schedule.stepDecay({ milestones: [], gamma: -1 }), /gamma must be .*; received -1/],
-    ['totalSteps', () => learningRates(SGD({ lr: 1 }), schedule.constant(), 0), /totalSteps must be an integer >= 1; received 0/],
-    ['a NaN factor', () => learningRates(SGD({ lr: 1 }), () => NaN, 3), /the factor of step 0 must be .*; received NaN/],
+    [
+      'totalSteps',
+      () => learningRates(SGD({ lr: 1 }), schedule.constant(), 0),
+      /totalSteps must be an integer >= 1; received 0/,
+    ],
+    [
+      'a NaN factor',
+      () => learningRates(SGD({ lr: 1 }), () => NaN, 3),
+      /the factor of step 0 must be .*; received NaN/,
+    ],
   ])('refuses bad %s', (_, make, message) => {
     expect(make).toThrow(OptionError)
     expect(make).toThrow(message)

@@ -1,0 +1,80 @@
+/** What a graph costs on a device, in all and by module. */
+import { guardAsync, type Device } from '../device.js'
+import { compile, type CompiledGraph } from '../graph/compile.js'
+import type { Graph, Node, ValueId } from '../graph/graph.js'
+import { resolveAlias } from '../graph/simplify.js'
+import { opDefinition } from '../ops/list.js'
+
+/** The cost of a module for one input batch. */
+export interface Cost {
+  /** Floating-point operations; a multiply-add counts as two. */
+  readonly flops: number
+  /** Bytes. */
+  readonly memory: number
+}
+
+/** A compiled graph and its cost. */
+export interface Costs {
+  readonly compiled: CompiledGraph
+  /** The FLOPs of a module's nodes, and how much of the arena their outputs and workspaces occupy. */
+  readonly of: (path: string) => Cost
+}
+
+/**
+ * Compiles a graph to find out what it costs.
+ *
+ * @param repeat how often the body runs
+ */
+export async function costsOf(device: Device, source: Graph, repeat: number): Promise<Costs> {
+  const compiled = await guardAsync(() => compile(source, device.backend, device.native, { repeat }))
+  const of = (path: string): Cost => {
+    const isOwn = (node: Node): boolean => isWithin(node.scope, path)
+    // FLOPs are those of the source's nodes: packed weights have lost their shape.
+    const flops = source.nodes.filter(isOwn).map((node) => flopsOf(source, node) * (node.stage === 'body' ? repeat : 1))
+    const ranges = compiled.graph.nodes.filter(isOwn).flatMap((node) => arenaRanges(compiled, node))
+    return { flops: sum(flops), memory: unionLength(ranges) }
+  }
+  return { compiled, of }
+}
+
+/** Whether a path is `ancestor` or below it. All are below the empty path. */
+export function isWithin(path: string, ancestor: string): boolean {
+  return ancestor === '' || path === ancestor || path.startsWith(`${ancestor}.`)
+}
+
+/** The sum of numbers. */
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function flopsOf({ values }: Graph, { op, inputs, outputs, attributes }: Node): number {
+  const specs = (ids: readonly ValueId[]) => ids.map((id) => values[id]!)
+  return opDefinition(op).flops?.(specs(inputs), specs(outputs), attributes) ?? 0
+}
+
+/** A half-open range of bytes. */
+type Range = readonly [number, number]
+
+/** The parts of the arena that a node writes: its outputs and its workspace. */
+function arenaRanges(compiled: CompiledGraph, node: Node): Range[] {
+  const { graph, memory } = compiled
+  const outputs = node.outputs.flatMap((id): Range[] => {
+    const { base, byteOffset } = resolveAlias(graph.values, id)
+    const offset = memory.offsets.get(base)
+    if (offset === undefined) return []
+    return [[offset + byteOffset, offset + byteOffset + compiled.byteLengthOf(id)]]
+  })
+  const workspace = memory.workspaces.get(node)
+  if (workspace === undefined) return outputs
+  return [...outputs, [workspace, workspace + compiled.workspaceBytesOf(node)]]
+}
+
+/** The bytes that ranges cover together. */
+function unionLength(ranges: readonly Range[]): number {
+  let [covered, end] = [0, 0]
+  for (const [first, last] of [...ranges].sort(([a], [b]) => a - b)) {
+    covered += Math.max(0, last - Math.max(first, end))
+    end = Math.max(end, last)
+  }
+  return covered
+}
