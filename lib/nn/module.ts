@@ -72,7 +72,7 @@ export abstract class Module {
   trace(x: Tracer, name = ''): Tracer {
     if (!((x as unknown) instanceof Tracer)) {
       throw new OptionError(
-        `${this.toString()}: a module is traced on tracers; call predict(x) to run it on a tensor, ` +
+        `${this.label()}: a module is traced on tracers; call predict(x) to run it on a tensor, ` +
           'or jit a function that calls trace(x)',
       )
     }
@@ -86,7 +86,7 @@ export abstract class Module {
       return output
     } catch (error) {
       if (!(error instanceof ShapeError) || error.cause !== undefined) throw error
-      const where = path === '' ? this.toString() : `${path}, ${this.toString()}`
+      const where = path === '' ? this.label() : `${path}, ${this.label()}`
       throw new ShapeError(`layer ${where}: ${error.message}`, { cause: error })
     } finally {
       builder.scope = outer
@@ -219,6 +219,11 @@ export abstract class Module {
   /** What stands between the brackets of `toString`. */
   protected printArguments(): string {
     return ''
+  }
+
+  /** One line: the code that makes it, or its class if it has children. */
+  label(): string {
+    return this.children().length === 0 ? this.toString() : this.constructor.name
   }
 
   /** The code that makes it, such as `Conv2d(1, 96, 11, { stride: 4 })`, or as in PyTorch a line per child. */

@@ -119,7 +119,7 @@ export async function summarize(
     : undefined
   const rows = visits.map(({ path, module, outputShape }) => ({
     path,
-    layer: module.children().length === 0 ? module.toString() : module.constructor.name,
+    layer: module.label(),
     outputShape,
     parameters: parameterCount(module),
     predict: predict.of(path),

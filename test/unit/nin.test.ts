@@ -179,9 +179,16 @@ describe('options', () => {
       const options: NiNOptions = { variant, numClasses: 7, inChannels: 3, channels: [4, 5, 6], blockDepth: 1 }
       const net = new NiN(options).materialize([2, 3, 224, 224])
       const weights = net.parameters().filter(({ shape }) => shape.length === 4)
-      expect(weights.map(({ shape: [o, i] }) => [o, i])).toEqual(
-        [[4, 3], [4, 4], [5, 4], [5, 5], [6, 5], [6, 6], [7, 6], [7, 7]], // prettier-ignore
-      )
+      expect(weights.map(({ shape: [o, i] }) => [o, i])).toEqual([
+        [4, 3],
+        [4, 4],
+        [5, 4],
+        [5, 5],
+        [6, 5],
+        [6, 6],
+        [7, 6],
+        [7, 7],
+      ])
       expect(net.options).toEqual({ ...options, dropout: 0.5 })
       expect(new NiN(net.options).toString()).toBe(new NiN(options).toString())
     }

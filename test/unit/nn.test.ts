@@ -150,6 +150,18 @@ describe('traces', () => {
     )
   })
 
+  test('of a module with children it names the class', () => {
+    const make = (): unknown => trace(new nn.Sequential(new Residual(), new Residual()), [1, 8, 0, 5])
+    expect(make).toThrow(/^layer 0.conv, Conv2d\(8, 8, 3, { padding: 1 }\): conv2d: the kernel/)
+    class Sum extends Residual {
+      override forward(x: Tracer): Tracer {
+        return add(x, new nn.Flatten().trace(x, 'flat'))
+      }
+    }
+    expect(() => trace(new nn.Sequential(new Sum()), [1, 8, 5, 5])).toThrow(/^layer 0, Sum: add: b must have shape/)
+    expect(() => trace(new Sum(), [1, 8, 5, 5])).toThrow(/^layer Sum: add: b must have shape/)
+  })
+
   test('the scope is restored after an error', () => {
     const builder = new GraphBuilder()
     const x = builder.input({ shape: [1, 3, 6, 6], dtype: 'float32' })
