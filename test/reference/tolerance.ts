@@ -1,11 +1,11 @@
-/** How near a result must come to the float64 reference. */
-import type { RefTensor } from './tensor.js'
+/** How near a result must come to the float64 reference, the rounding of the result to its own type not counted. */
+import { tensor, type RefTensor } from './tensor.js'
 
 /** `exact` is for data chosen so that no operation rounds. */
 export type Precision = 'float32' | 'bfloat16' | 'float64' | 'exact'
 
 export interface Tolerance {
-  /** The largest error, over the root mean square of what was expected; the rounding of the result comes on top. */
+  /** The largest error, over the root mean square of what was expected. */
   readonly maxError: number
   /** The error of rounding to the result's type, over the result. */
   readonly rounding: number
@@ -26,38 +26,39 @@ export function expectClose(
   expected: RefTensor | ArrayLike<number>,
   precision: Precision,
 ): void {
-  const { shape, data } = 'data' in expected ? expected : { shape: [expected.length], data: expected }
+  const { shape, data } = 'data' in expected ? expected : tensor(expected, [expected.length])
   if (actual.length !== data.length) {
     throw new Error(`expected ${data.length} elements of shape [${shape.join(', ')}], received ${actual.length}`)
   }
   const { maxError, rounding, relativeL2 } = tolerances[precision]
-  const errors = Array.from(data, (value, e) => errorOf(actual[e]!, value))
-  const beyondRounding = errors.map((error, e) =>
-    Number.isFinite(data[e]!) ? Math.max(error - rounding * Math.abs(data[e]!), 0) : error,
-  )
-  const worst = beyondRounding.reduce((at, error, e) => (error > beyondRounding[at]! ? e : at), 0)
-  const norm = (values: ArrayLike<number>): number =>
-    Math.sqrt(Array.from(values).reduce((sum, value) => sum + (Number.isFinite(value) ? value * value : 0), 0))
-  const largest = beyondRounding[worst] ?? 0
-  const l2 = errors.includes(Infinity) ? Infinity : norm(errors)
-  const rms = norm(data) / Math.sqrt(data.length)
-  if (largest <= maxError * rms && l2 <= relativeL2 * norm(data)) return
+  const errors = Array.from(data, (value, e) => errorOf(actual[e]!, value, rounding))
+  const worst = errors.reduce((at, error, e) => (error > errors[at]! ? e : at), 0)
+  const largest = errors[worst] ?? 0
+  const l2 = norm(errors)
+  const scale = norm(data.filter(Number.isFinite))
+  const rms = scale / Math.sqrt(data.length)
+  if (largest <= maxError * rms && l2 <= relativeL2 * scale) return
   throw new Error(
     [
       `element [${indexOf(worst, shape).join(', ')}] of [${shape.join(', ')}]: ` +
         `expected ${data[worst]}, received ${actual[worst]}`,
       `max error / rms: ${(largest / rms).toExponential(2)}, allowed ${maxError}`,
-      `relative L2: ${(l2 / norm(data)).toExponential(2)}, allowed ${relativeL2}`,
+      `relative L2: ${(l2 / scale).toExponential(2)}, allowed ${relativeL2}`,
       `elements that differ: ${errors.filter((error) => error > 0).length} of ${data.length}`,
     ].join('\n'),
   )
 }
 
-/** How far two numbers are apart; what is not finite must be the same. */
-function errorOf(actual: number, expected: number): number {
-  if (Number.isFinite(actual) && Number.isFinite(expected)) return Math.abs(actual - expected)
+/** How far two numbers are apart, but for the result's rounding; what is not finite must be the same. */
+function errorOf(actual: number, expected: number, rounding: number): number {
+  if (Number.isFinite(actual) && Number.isFinite(expected)) {
+    return Math.max(Math.abs(actual - expected) - rounding * Math.abs(expected), 0)
+  }
   return Object.is(actual, expected) ? 0 : Infinity
 }
+
+const norm = (values: ArrayLike<number>): number =>
+  Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0))
 
 /** The index of an element, dimension by dimension. */
 function indexOf(element: number, shape: readonly number[]): number[] {
