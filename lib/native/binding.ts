@@ -32,7 +32,7 @@ export interface NativeDevice {
   readonly threads: number
   /** Free memory in bytes. */
   freeBytes(): number
-  /** Allocates zeroed memory, aligned to at least 64 bytes. Throws ERR_OUT_OF_MEMORY. */
+  /** Allocates at least one byte of zeroed memory, aligned to at least 64 bytes. Throws ERR_OUT_OF_MEMORY. */
   createBuffer(bytes: number): NativeBuffer
   /** Makes kernels on the worker thread. Rejects with the op's name if one cannot be made. */
   createKernels(descriptions: readonly KernelDescription[]): Promise<NativeKernel[]>
@@ -42,7 +42,7 @@ export interface NativeDevice {
   write(buffer: NativeBuffer, byteOffset: number, data: ArrayBufferView): Promise<void>
   /** Reads bytes in its turn. */
   read(buffer: NativeBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>
-  /** Waits for nothing: pending work is cancelled between steps, later calls throw ERR_DISPOSED. */
+  /** Waits for nothing: pending work ends soon and rejects with ERR_DISPOSED, which later calls throw. */
   dispose(): void
 }
 
@@ -69,7 +69,10 @@ export interface NativeKernel {
   readonly packs: readonly { readonly input: number; readonly bytes: number; readonly kernel: NativeKernel }[]
 }
 
-/** A place in one of the buffers that are bound when the plan runs. */
+/**
+ * A place in one of the buffers that are bound when the plan runs: a multiple of the element's size, and of 64 bytes for
+ * opaque tensors and workspaces.
+ */
 export interface Location {
   readonly slot: number
   readonly byteOffset: number

@@ -1,7 +1,11 @@
 // The contract between the plan and a backend. native/onednn and native/cudnn each define `backend()`.
 //
-// Shapes are logical (NCHW, OIHW); in memory every tensor of rank 4 is channels-last (NHWC, OHWI), all others are
-// row-major, and `opaque` is a blob in the backend's own layout. All calls but Backend's come from the device's worker thread.
+// Shapes are logical (NCHW, OIHW); in memory every tensor of rank 4 is channels-last (NHWC, OHWI), all others
+// are row-major, and `opaque` is a blob in the backend's own layout.
+//
+// Work comes from the device's worker thread: kernels are made and run there, memory is written and read. Any
+// thread may call Backend's functions, Device's `threads`, `freeBytes` and `allocate`, and Memory's methods,
+// and destroy kernels and memory; their device lives longer than they do.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +35,8 @@ struct TensorSpec {
   size_t bytes() const;
 };
 
-/// An op's plain parameters. A reader throws OptionError, naming the attribute, if it is absent or of another type.
+/// An op's plain parameters. A reader throws OptionError, naming the attribute, if it is absent or of another
+/// type.
 class Attributes {
  public:
   using Value = std::variant<bool, double, std::string, std::vector<double>>;
@@ -110,10 +115,10 @@ class Device {
   Device& operator=(const Device&) = delete;
   virtual ~Device() = default;
 
-  /// Called once on the worker thread, before all else.
+  /// Called on the worker thread before its first work, once, or again for the next work if it throws.
   virtual void attach() = 0;
   virtual int threads() const = 0;
-  /// Free bytes; may be called from any thread, as may allocate().
+  /// Free bytes.
   virtual size_t freeBytes() const = 0;
   /// Throws OutOfMemoryError.
   virtual std::shared_ptr<Memory> allocate(size_t bytes) = 0;

@@ -1,4 +1,5 @@
-// Typed errors. native/napi turns them into JavaScript errors with the same `code`; none crosses N-API as a C++ exception.
+// Typed errors. native/napi turns them into JavaScript errors with the same `code`; none crosses N-API as a
+// C++ exception.
 #pragma once
 
 #include <cstddef>

@@ -104,7 +104,8 @@ std::span<const std::byte> Argument::bytes() const {
   void* data = nullptr;
   size_t length = 0;
   if (value_.IsTypedArray()) {
-    napi_typedarray_type type{};
+    // Node leaves this as it is for a kind that it does not know.
+    auto type = static_cast<napi_typedarray_type>(15);
     const napi_status status = napi_get_typedarray_info(env, value_, &type, &length, &data, nullptr, nullptr);
     const size_t size = elementSize(type);
     if (status != napi_ok || size == 0) expected("a typed array of a known kind");

@@ -491,6 +491,32 @@ describe('objects', () => {
     expect(await failure(() => Reflect.apply(buffer.constructor, undefined, []))).toMatchObject({ name: 'TypeError' })
   })
 
+  test('may be disposed by JavaScript that runs while they read it', async () => {
+    const own = addon.createDevice({ index: 0, threads: 1 })
+    const [kernel] = await own.createKernels([fill(1, { shape: [1], dtype: 'float32' })])
+    const plan = await planOf(own, fill(1, { shape: [1], dtype: 'float32' }))
+    const buffer = own.createBuffer(4)
+    const slots = [4]
+    Object.defineProperty(slots, 0, {
+      get() {
+        buffer.dispose()
+        return 4
+      },
+    })
+    const description = { slots, stages: [{ repeat: 1, kernels: [{ kernel: kernel!, inputs: [], outputs: [at(0)] }] }] }
+    expect(await own.createPlan(description).run(1, [own.createBuffer(4)], [0])).toBe(1)
+
+    const offsets = [0]
+    Object.defineProperty(offsets, 0, {
+      get() {
+        own.dispose()
+        return 0
+      },
+    })
+    const error = await failure(() => plan.run(1, [own.createBuffer(4)], offsets))
+    expect(error).toMatchObject({ code: 'ERR_DISPOSED' })
+  })
+
   test('refuse or do what any arguments ask for, and live on', async () => {
     const four: TensorSpec = { shape: [1], dtype: 'float32' }
     const buffer = device.createBuffer(8)
