@@ -56,7 +56,7 @@ async function isFresh(object, command) {
 }
 
 /**
- * Compiles a source unless its object is fresh.
+ * Compiles a source unless its object is fresh. Resolves to whether it did.
  * @param {string} source
  * @param {string} include oneDNN's
  */
@@ -65,11 +65,12 @@ async function compile(source, include) {
   const partial = `${object}.partial`
   const args = [...flags, '-isystem', include, '-MMD', '-MF', `${object}.d`, '-c', join(root, source), '-o', partial]
   const command = [compiler, ...args].join(' ')
-  if (await isFresh(object, command)) return
+  if (await isFresh(object, command)) return false
   await mkdir(dirname(object), { recursive: true })
   await run(compiler, args)
   await rename(partial, object)
   await writeFile(`${object}.command`, command)
+  return true
 }
 
 /**
@@ -99,14 +100,17 @@ async function main(wanted) {
   const usesOneDnn = (test) => basename(test).startsWith('onednn_')
   const began = performance.now()
   const sources = [...core, ...(tests.some(usesOneDnn) ? onednn : []), ...tests]
-  await inParallel(sources, (source) => compile(source, include))
+  let compiled = 0
+  await inParallel(sources, async (source) => {
+    if (await compile(source, include)) compiled++
+  })
   const libraries = ['-pthread', '-ldl']
   await inParallel(tests, async (test) => {
     const objects = [test, ...core, ...(usesOneDnn(test) ? onednn : [])].map(objectOf)
     const linked = usesOneDnn(test) ? [library, `-Wl,-rpath,${dirname(library)}`] : []
     await run(compiler, [...flags, ...objects, ...linked, ...libraries, '-o', programOf(test)])
   })
-  console.log(`compiled ${sources.length} files in ${seconds(began)}`)
+  console.log(`compiled ${compiled} of ${sources.length} files in ${seconds(began)}`)
 
   const suppressions = join(build, 'leaks.txt')
   await writeFile(suppressions, `${leakSuppressions.join('\n')}\n`)
