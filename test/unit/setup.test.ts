@@ -1,36 +1,19 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { useTemporaryFolder } from '../temporaryFolder.js'
+import { useBareMachine, type Result } from '../bareMachine.js'
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
 const sudo = process.getuid?.() === 0 ? '' : 'sudo '
-const path = useTemporaryFolder()
+const { path, program, run: runScript } = useBareMachine()
 
-interface Result {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: number | null
-}
-
-/** Runs a copy of the set-up, as of an installed package, on a machine that has only what a test gives it. */
+/** Runs a copy of the set-up, as of an installed package. */
 function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Result {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [path('scripts', 'setup.mjs'), ...args], {
-    encoding: 'utf8',
-    env: { PATH: path('bin'), MLPCONV_CACHE: path('cache'), ...env },
-  })
-  return { stdout, stderr, status }
-}
-
-function program(name: string, text = ''): void {
-  writeFileSync(path('bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+  return runScript(path('scripts', 'setup.mjs'), args, env)
 }
 
 beforeEach(() => {
   cpSync(scripts, path('scripts'), { recursive: true })
-  mkdirSync(path('bin'))
-  symlinkSync('/bin/sh', path('bin', 'sh'))
 })
 
 describe('a machine without prerequisites is told, a line each, what mends it', () => {
