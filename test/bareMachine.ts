@@ -13,11 +13,11 @@ export interface Result {
 /** A machine on which nothing is installed but what a test puts there. */
 export interface BareMachine {
   /** Joins names to the path of a folder that is empty but for `bin`. */
-  path(this: void, ...names: string[]): string
+  path(...names: string[]): string
   /** Puts a shell script on the path of programs. */
-  program(this: void, name: string, text?: string): void
+  program(name: string, text?: string): void
   /** Runs a script with this Node, with the cache in the folder `cache`. */
-  run(this: void, script: string, args: readonly string[], env?: NodeJS.ProcessEnv): Result
+  run(script: string, args: readonly string[], env?: NodeJS.ProcessEnv): Result
 }
 
 /** Gives each test of a file a bare machine. */
