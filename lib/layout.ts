@@ -43,7 +43,8 @@ export function className(value: unknown): string {
 
 /** Checks a shape and returns a copy of it. Throws ShapeError. */
 export function checkShape(shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape) || shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
+  const given: unknown = shape
+  if (!Array.isArray(given) || shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
     throw new ShapeError(`a shape must be an array of positive integers; received ${describe(shape)}`)
   }
   return [...shape]
