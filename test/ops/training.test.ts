@@ -78,7 +78,7 @@ describe('gatherImages', () => {
     }
   })
 
-  test.each(['float32', 'bfloat16'] as const)('takes samples in order and normalises channels, to %s', async (dtype) => {
+  test.each(['float32', 'bfloat16'] as const)('takes samples in order, channels normalised, to %s', async (dtype) => {
     const [count, channels, height, width] = [4, 3, 2, 5]
     const shape = [count, channels, height, width]
     const pixels = Uint8Array.from({ length: elementCount(shape) }, (_, e) => (e * 37) % 256)
