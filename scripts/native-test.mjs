@@ -21,9 +21,6 @@ const compiler = process.env.CXX ?? 'g++'
 const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 const flags = ['-std=c++20', '-O1', '-g', '-fopenmp', '-Wall', '-Wextra', '-Werror', ...sanitizers]
 
-// libgomp keeps its threads' stacks and teams until the process ends; oneDNN keeps its primitive cache.
-const leakSuppressions = ['leak:libgomp.so', 'leak:libdnnl.so']
-
 /**
  * The .cc files of a folder of the repository.
  * @param {string} folder
@@ -112,14 +109,7 @@ async function main(wanted) {
   })
   console.log(`compiled ${compiled} of ${sources.length} files in ${seconds(began)}`)
 
-  const suppressions = join(build, 'leaks.txt')
-  await writeFile(suppressions, `${leakSuppressions.join('\n')}\n`)
-  const env = {
-    ...process.env,
-    ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1',
-    LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
-    UBSAN_OPTIONS: 'print_stacktrace=1',
-  }
+  const env = { ...process.env, ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1', UBSAN_OPTIONS: 'print_stacktrace=1' }
   let failed = 0
   for (const test of tests) {
     const start = performance.now()
