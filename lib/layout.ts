@@ -53,6 +53,10 @@ export function checkShape(shape: readonly number[]): readonly number[] {
 /** Values in logical order as the bytes of device memory. Throws ShapeError, DTypeError. */
 export function toDevice(data: ArrayBufferView, shape: readonly number[], dtype: DType): ArrayBufferView {
   const name = className(data)
+  if (!Object.values(sources).flat().includes(dtype)) {
+    const known = [...new Set(Object.values(sources).flat())]
+    throw new DTypeError(`a tensor's dtype must be one of ${known.join(', ')}; received ${describe(dtype)}`)
+  }
   if (!ArrayBuffer.isView(data) || !sources[name]?.includes(dtype)) {
     const wanted = Object.keys(sources).filter((source) => sources[source]?.includes(dtype))
     throw new DTypeError(`a ${dtype} tensor is made of a ${wanted.join(' or ')}; received ${name}`)

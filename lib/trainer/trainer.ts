@@ -1,7 +1,7 @@
 /** The trainer: epochs of SGD steps on a device, evaluation, checkpoints. */
 import { requireOptions } from '../check.js'
 import type { Dataset } from '../data/dataset.js'
-import { openDevice, type Device } from '../device.js'
+import { resolveDevice, type Device } from '../device.js'
 import { CheckpointError, NonFiniteLossError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import { readCheckpoint, writeCheckpoint, type Checkpoint, type Epoch } from './checkpoint.js'
@@ -75,8 +75,7 @@ export class Trainer {
 
   /** The device, opened when it is first asked for. Throws DeviceError. */
   get device(): Device {
-    const { device } = this.#options
-    return typeof device === 'string' ? openDevice(device) : device
+    return resolveDevice(this.#options.device)
   }
 
   /**
