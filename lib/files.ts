@@ -1,6 +1,6 @@
 /** Reading and writing whole files, with errors that say what to do. */
 import { mkdir, mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { writeWhole } from '../scripts/cache.mjs'
 import type { MlpconvError } from './errors.js'
 
@@ -62,9 +62,22 @@ export async function writeBytesAtomic(path: string, data: Uint8Array | string, 
  */
 export async function requireWritableFolder(path: string, errorClass: ErrorClass): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolder(path)
     await rmdir(await mkdtemp(join(path, '.probe-')))
   } catch (error) {
     throw new errorClass(`${path}: expected a folder that files can be written to; ${reason(error)}`, { cause: error })
+  }
+}
+
+/** Not mkdir's `recursive`: it never ends where the system does not let anything be made, such as in /proc. */
+async function makeFolder(path: string, isParentThere = false): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || isParentThere) throw error
+    await makeFolder(dirname(path))
+    await makeFolder(path, true)
   }
 }
