@@ -51,6 +51,7 @@ auto chooseImplementation(const Conv2d& conv, int64_t rowSize, const Create& cre
 
 std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescription& description) {
   const Conv2d conv = Conv2d::forward(description);
+  const Team team(teamSize(device, conv));
   return affineForward<dnnl::convolution_forward>(
       device, conv, chooseImplementation(conv, conv.y[3], [&] { return forwardDesc(device, conv); }));
 }
@@ -58,6 +59,7 @@ std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescripti
 std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const KernelDescription& description) {
   using Primitive = dnnl::convolution_backward_data;
   const Conv2d conv = Conv2d::backwardData(description);
+  const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
   const auto& [kernelSize, stride, padding] = conv.window;
   // Searching for other implementations reads it again.
@@ -72,6 +74,7 @@ std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const Ker
 std::shared_ptr<Kernel> createConv2dBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
   const Conv2d conv = Conv2d::backwardWeights(description);
+  const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
   const auto& [kernelSize, stride, padding] = conv.window;
   const auto hint = forwardDesc(device, conv);
