@@ -20,7 +20,8 @@ const fewEpochs = 20
  */
 export async function renderCurves(epochs: readonly Epoch[], title: string): Promise<string> {
   // They are large, and only this needs them.
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')])
+  const vega = await import('vega')
+  const { compile } = await import('vega-lite')
   const values = epochs.flatMap((epoch) =>
     series.flatMap(({ name, value }) => {
       const y = value(epoch)
