@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { DataError } from '../errors.js'
 import { writeBytesAtomic } from '../files.js'
 import type { Epoch } from '../trainer/checkpoint.js'
-import { renderCurves } from './figure.js'
+import { renderCurves, type CurvePoint } from './figure.js'
 import { interruptedCode, Interrupted, interruptible } from './interrupt.js'
 import { addDeviceOptions, dtypeOption, integer, number, variantOption } from './options.js'
 import { formatCount, formatRatio, formatSeconds, openOutput, type Output } from './output.js'
@@ -93,6 +93,9 @@ async function train(options: TrainOptions): Promise<void> {
   }
 }
 
+/** Points of the figure within an epoch. */
+const pointsPerEpoch = 20
+
 async function run(
   plan: Plan,
   figure: string | undefined,
@@ -102,20 +105,26 @@ async function run(
 ): Promise<void> {
   const { trainer, datasets, settings, progress, resume } = plan
   view.note(describePlan(plan))
-  const epochs = [...(progress?.history ?? [])]
+  const curves: CurvePoint[] = [...(progress?.history ?? [])]
   const fitting = trainer.fit(datasets.train, {
     validation: datasets.test,
     signal,
     resume,
-    onProgress: view.update,
+    onProgress: (now) => {
+      view.update(now)
+      const { loss, trainAccuracy } = now
+      const epoch = now.epoch - 1 + now.step / now.stepsPerEpoch
+      const isDue = epoch - (curves.at(-1)?.epoch ?? 0) >= 1 / pointsPerEpoch
+      if (isDue && now.step < now.stepsPerEpoch) curves.push({ epoch, loss, trainAccuracy })
+    },
     onWarning: (message) => view.note(`warning: ${message}`),
   })
   for await (const epoch of fitting) {
-    epochs.push(epoch)
+    curves.push(epoch)
     view.note(describeEpoch(epoch, settings.epochs))
     const { loss, trainAccuracy, testAccuracy, examplesPerSecond, seconds } = epoch
     output.json({ epoch: epoch.epoch, loss, trainAccuracy, testAccuracy, examplesPerSecond, seconds })
-    if (figure !== undefined) await writeBytesAtomic(figure, await renderCurves(epochs, titleOf(settings)), DataError)
+    if (figure !== undefined) await writeBytesAtomic(figure, await renderCurves(curves, titleOf(settings)), DataError)
   }
 }
 

@@ -40,6 +40,13 @@ test('one epoch is three points that can be seen', async () => {
   expect(svg).not.toContain('NaN')
 })
 
+test('points within an epoch begin the axis where it began', async () => {
+  const within = [0.25, 0.5, 0.75].map((epoch) => ({ epoch, loss: 2 - epoch, trainAccuracy: epoch }))
+  const svg = await renderCurves([...within, ...epochs(1)], 'NiN')
+  expect(marks(svg, 'point')).toHaveLength(9)
+  expect(texts(svg)).toEqual(expect.arrayContaining(['0', '1']))
+})
+
 test('without a test set there are two series', async () => {
   const svg = await renderCurves(
     epochs(3).map(({ epoch, loss, trainAccuracy, examplesPerSecond, seconds }) => ({
