@@ -1,5 +1,4 @@
 /** Who frees device memory, and who may change parameters. */
-import { OptionError } from '../errors.js'
 import type { Parameter } from '../nn/parameter.js'
 
 /** Something that holds memory of a device. */
@@ -27,24 +26,22 @@ export async function disposeOnFailure<T>(
   }
 }
 
-/** The parameters that a run is changing now. */
-const inTraining = new WeakSet<Parameter>()
-
 /**
- * Takes parameters for one run: a second one would move them away from under it.
+ * Takes all parameters for one run, or none.
  *
  * @returns gives them back
  * @throws OptionError if another run has one of them
  */
 export function claim(parameters: readonly Parameter[]): () => void {
-  if (parameters.some((parameter) => inTraining.has(parameter))) {
-    throw new OptionError(
-      'fit: the network, or a layer that it shares with another, is being trained already; wait for that run to end, or end ' +
-        'it with its signal or its return()',
-    )
+  const held: (() => void)[] = []
+  const release = (): void => {
+    for (const letGo of held) letGo()
   }
-  for (const parameter of parameters) inTraining.add(parameter)
-  return () => {
-    for (const parameter of parameters) inTraining.delete(parameter)
+  try {
+    for (const parameter of parameters) held.push(parameter.hold())
+  } catch (error) {
+    release()
+    throw error
   }
+  return release
 }

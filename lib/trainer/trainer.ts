@@ -90,9 +90,8 @@ export class Trainer {
    * NonFiniteLossError if the loss becomes NaN or infinite; CheckpointError; OutOfMemoryError; the signal's reason if it is aborted
    */
   async *fit(train: Dataset, options: FitOptions = {}): AsyncGenerator<Epoch, void, undefined> {
-    requireOptions('fit', options, ['validation', 'signal', 'onProgress', 'onWarning', 'resume'])
+    requireFitOptions(options)
     requireDataset('fit', train)
-    if (options.validation !== undefined) requireDataset('fit: validation', options.validation)
     options.signal?.throwIfAborted()
     const layout = this.#layout(train)
     const release = claim(layout.entries.map(({ parameter }) => parameter))
@@ -166,6 +165,7 @@ export class Trainer {
    */
   async evaluate(dataset: Dataset, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Evaluation> {
     requireDataset('evaluate', dataset)
+    requireSignal('evaluate', signal)
     signal?.throwIfAborted()
     this.net.materialize(inputShape(dataset, 1), { seed: this.#options.seed })
     const evaluator = await this.#evaluator(dataset)
@@ -234,7 +234,7 @@ export class Trainer {
   /** Reads a checkpoint and checks that it is of this very run. */
   async #readCheckpoint(path: string, layout: FlatLayout, train: Dataset): Promise<Checkpoint> {
     const checkpoint = await readCheckpoint(path)
-    const { progress, momentum } = checkpoint
+    const { progress, parameters, momentum } = checkpoint
     const { seed, batchSize, optimizer } = this.#options
     const same = { seed, batchSize, samples: train.shape.count }
     for (const name of ['seed', 'batchSize', 'samples'] as const) {
@@ -254,9 +254,7 @@ export class Trainer {
           `${train.classes.length} classes; received ${history.length} results, ${step} steps and ${metrics.length} metrics`,
       )
     }
-    const missing = layout.entries.find(({ key, parameter }) => {
-      return momentum.get(key)?.length !== parameter.shape.reduce((a, b) => a * b, 1)
-    })
+    const missing = layout.entries.find(({ key }) => momentum.get(key)?.length !== parameters.get(key)?.data.length)
     if (optimizer.momentum > 0 && missing) {
       throw new CheckpointError(
         `${path}: expected the momentum of ${missing.key}, since the optimizer has momentum; received none of its size`,
@@ -273,6 +271,27 @@ export class Trainer {
       step,
     )
   }
+}
+
+function requireFitOptions(options: FitOptions): void {
+  requireOptions('fit', options, ['validation', 'signal', 'onProgress', 'onWarning', 'resume'])
+  const { validation, signal, onProgress, onWarning, resume } = options
+  if (validation !== undefined) requireDataset('fit: validation', validation)
+  requireSignal('fit', signal)
+  for (const [name, given] of Object.entries({ onProgress, onWarning }) as [string, unknown][]) {
+    if (given === undefined || typeof given === 'function') continue
+    throw new OptionError(`fit: ${name} must be a function; received ${describe(given)}`)
+  }
+  if (resume !== undefined && typeof (resume as unknown) !== 'string') {
+    throw new OptionError(`fit: resume must be the path of a checkpoint; received ${describe(resume)}`)
+  }
+}
+
+/** Not by `instanceof`, which fails for a signal of another realm. */
+function requireSignal(where: string, signal: AbortSignal | undefined): void {
+  const given: unknown = signal
+  if (given === undefined || (typeof given === 'object' && given !== null && 'throwIfAborted' in given)) return
+  throw new OptionError(`${where}: signal must be an AbortSignal; received ${describe(given)}`)
 }
 
 function summarize(epoch: number, metrics: Metrics, clock: Clock, test: Evaluation | undefined): Epoch {
