@@ -98,7 +98,10 @@ const networks: Record<string, <V>(f: Functions<V>, x: V, parts: Parts<V>) => V>
     return f.relu(f.conv2d(f.conv2d(y, point.w, stem.b, 0), middle.w, stem.b, 1))
   }),
   'parts that are not used': network((_f, x) => x),
-  'a bias as it is, added to itself': network((f, x, { middle, point }) =>
+  'two biases added, which have the same gradient': network((f, x, { middle, point }) =>
+    f.conv2d(x, middle.w, f.add(point.b, middle.b), 1),
+  ),
+  'a bias added to itself': network((f, x, { middle, point }) =>
     f.add(f.conv2d(x, middle.w, f.add(point.b, middle.b), 1), f.conv2d(x, point.w, f.add(point.b, point.b), 0)),
   ),
 }
