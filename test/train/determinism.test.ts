@@ -12,6 +12,12 @@ import { fit, flat, toyData, toyNetwork, toyOptimizer, valuesOf, type Outcome } 
 
 const path = useTemporaryFolder()
 
+/**
+ * How far parameters may be apart that differ in the order of sums only. Rounding may take the other side of a ReLU, which is
+ * far more than rounding; where there is none, handStepped.ts compares more closely.
+ */
+const rounding = 1e-3
+
 /** Four steps an epoch, the last of them smaller. */
 const train = toyData(57)
 const validation = toyData(21)
@@ -82,7 +88,7 @@ describe('what a run depends on:', () => {
     const [one, two] = await Promise.all(
       [1, 2].map((threads) => fit(toyNetwork(), train, { device: openDevice('cpu', { threads }), epochs: 1 })),
     )
-    expect(relativeError(flat(one!), flat(two!))).toBeLessThan(1e-5)
+    expect(relativeError(flat(one!), flat(two!))).toBeLessThan(rounding)
   })
 })
 
@@ -90,9 +96,9 @@ describe('micro-batches', () => {
   test.each([1, 3, 4, 8])('of %i give what one of 16 gives, to rounding', async (microBatch) => {
     const whole = await fit(toyNetwork(), train, { microBatch: 16 })
     const parts = await fit(toyNetwork(), train, { microBatch })
-    expect(relativeError(flat(parts), flat(whole))).toBeLessThan(1e-5)
+    expect(relativeError(flat(parts), flat(whole))).toBeLessThan(rounding)
     for (const [i, { loss, trainAccuracy }] of parts.epochs.entries()) {
-      expect(Math.abs(loss / whole.epochs[i]!.loss - 1)).toBeLessThan(1e-5)
+      expect(Math.abs(loss / whole.epochs[i]!.loss - 1)).toBeLessThan(rounding)
       expect(trainAccuracy).toBe(whole.epochs[i]!.trainAccuracy)
     }
   })
@@ -191,7 +197,7 @@ describe('a run that was stopped and resumed', () => {
     const whole = (await run(path('whole'), { stop: false }))!
     await run(path('stopped'), { stop: true, microBatch: 4 })
     const resumed = (await run(path('resumed'), { resume: path('stopped'), stop: false }))!
-    expect(relativeError(flat(resumed), flat(whole))).toBeLessThan(1e-5)
+    expect(relativeError(flat(resumed), flat(whole))).toBeLessThan(rounding)
   })
 
   test('after its end yields nothing more, and with more epochs goes on', async () => {
