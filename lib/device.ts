@@ -1,5 +1,6 @@
 /** Devices: opening them, their memory, and running compiled graphs on them. */
-import { DeviceError, OptionError } from './errors.js'
+import { requireOptions } from './check.js'
+import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
 import type { NativeAddon, NativeBuffer, NativeDevice } from './native/binding.js'
 import { loadAddon, wrapNativeError } from './native/load.js'
@@ -33,6 +34,10 @@ export class Device {
 
   /** Zeroed memory. Throws OutOfMemoryError. */
   allocate(bytes: number): NativeBuffer {
+    if (bytes > Number.MAX_SAFE_INTEGER) {
+      const freeBytes = guard(() => this.native.freeBytes())
+      throw new OutOfMemoryError(`needed ${bytes} bytes, free are ${freeBytes}; use a smaller shape`, bytes, freeBytes)
+    }
     return guard(() => this.native.createBuffer(Math.max(bytes, 1)))
   }
 
@@ -90,7 +95,9 @@ const opened = new Map<string, Device>()
  *
  * @throws OptionError if there is no such name; DeviceError if the device is not there, with what was tried
  */
-export function openDevice(name: DeviceName = 'auto', { threads = 0 }: OpenOptions = {}): Device {
+export function openDevice(name: DeviceName = 'auto', options: OpenOptions = {}): Device {
+  requireOptions('openDevice', options, ['threads'])
+  const { threads = 0 } = options
   if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
     throw new OptionError(`threads must be an integer from 0 (one per physical core) to 1024; received ${describe(threads)}`)
   }
@@ -108,12 +115,17 @@ export function openDevice(name: DeviceName = 'auto', { threads = 0 }: OpenOptio
   return device
 }
 
+/** A device that is given itself or by name. Throws as `openDevice`. */
+export function resolveDevice(device: Device | DeviceName = 'auto'): Device {
+  return device instanceof Device ? device : openDevice(device)
+}
+
 function parseName(name: string): { backend: NativeAddon['backend']; index: number } {
   if (name === 'cpu' || name === 'auto') return { backend: 'onednn', index: 0 }
   const cuda = /^cuda(?::(\d+))?$/.exec(name)
   if (!cuda) throw new OptionError(`device must be auto, cpu, cuda or cuda:N; received ${describe(name)}`)
   throw new DeviceError(
-    `device ${name} was asked for, but this build of mlpconv has no CUDA backend yet; use --device cpu or auto, which choose oneDNN`,
+    `device ${name} was asked for, but this build of mlpconv has no CUDA backend yet; use the device 'cpu' or 'auto', which are oneDNN on the CPU`,
   )
 }
 

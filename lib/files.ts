@@ -1,5 +1,6 @@
 /** Reading and writing whole files, with errors that say what to do. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { writeWhole } from '../scripts/cache.mjs'
 import type { MlpconvError } from './errors.js'
 
@@ -51,5 +52,32 @@ export async function writeBytesAtomic(path: string, data: Uint8Array | string, 
     await writeWhole(path, (temporary) => writeFile(temporary, data))
   } catch (error) {
     throw new errorClass(`${path} cannot be written: ${reason(error)}`, { cause: error })
+  }
+}
+
+/**
+ * Makes a folder if it is missing, and makes sure that files can be written in it.
+ *
+ * @throws `errorClass` if they cannot
+ */
+export async function requireWritableFolder(path: string, errorClass: ErrorClass): Promise<void> {
+  try {
+    await makeFolder(path)
+    await rmdir(await mkdtemp(join(path, '.probe-')))
+  } catch (error) {
+    throw new errorClass(`${path}: expected a folder that files can be written to; ${reason(error)}`, { cause: error })
+  }
+}
+
+/** Not mkdir's `recursive`: it never ends where the system does not let anything be made, such as in /proc. */
+async function makeFolder(path: string, isParentThere = false): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || isParentThere) throw error
+    await makeFolder(dirname(path))
+    await makeFolder(path, true)
   }
 }

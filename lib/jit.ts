@@ -6,7 +6,7 @@ import { differentiate } from './graph/differentiate.js'
 import type { TensorSpec } from './graph/graph.js'
 import { GraphBuilder, Tracer, type Liftable, type TraceOptions } from './graph/trace.js'
 import type { Attributes } from './native/binding.js'
-import { requireDType, requireShape } from './ops/check.js'
+import { describe, requireDType, requireShape } from './ops/check.js'
 import type { OpDefinition } from './ops/op.js'
 import { Tensor } from './tensor.js'
 
@@ -106,7 +106,7 @@ function deviceOf(inputs: readonly Tensor[]): Device {
   for (const input of inputs) {
     if (!(input instanceof Tensor)) {
       throw new OptionError(
-        `a jitted function takes tensors; received ${typeof input}. Make one with tensor(data, shape)`,
+        `a jitted function takes tensors; received ${describe(input)}. Make one with tensor(data, shape)`,
       )
     }
     if (input.device !== first.device) {
@@ -126,6 +126,8 @@ function callTraceable(fn: Traceable, inputs: readonly Tracer[]): Trace<{ single
   if (outputs.length > 0 && outputs.every((output) => output instanceof Tracer)) {
     return { outputs, structure: { single } }
   }
+  // What an async function rejects with is of no interest any more, but would end the process.
+  for (const output of outputs) Promise.resolve(output).catch(() => undefined)
   throw new OptionError(
     'a traced function must return a tracer or an array of them, made by the functions of mlpconv from its arguments; ' +
       'it must not be async',
@@ -141,7 +143,7 @@ function callTraceable(fn: Traceable, inputs: readonly Tracer[]): Trace<{ single
  */
 export function jit<F extends Traceable>(fn: F, options: TraceOptions = {}): Jitted<F> {
   const given: unknown = fn
-  if (typeof given !== 'function') throw new OptionError(`jit: expected a function; received ${typeof given}`)
+  if (typeof given !== 'function') throw new OptionError(`jit: expected a function; received ${describe(given)}`)
   const compiled = new CompiledFunction((inputs) => callTraceable(fn, inputs), options)
   const jitted = async (...inputs: Tensor[]): Promise<Tensor | Tensor[]> => {
     const { results, structure } = await compiled.run(inputs)
@@ -185,6 +187,8 @@ export async function vjp(
   cotangents: readonly Tensor[],
   { parameters = [], ...options }: VjpOptions = {},
 ): Promise<VjpResult> {
+  const given: unknown = fn
+  if (typeof given !== 'function') throw new OptionError(`vjp: expected a function; received ${describe(given)}`)
   const traceable = ('traceable' in fn ? fn.traceable : fn) as Traceable
   const variant = [inputs.length, options.training, options.seed, ...parameters.map(identityOf)].join()
   const compiled = cached(vjpCaches, traceable, variant, () => {

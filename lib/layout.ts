@@ -43,7 +43,8 @@ export function className(value: unknown): string {
 
 /** Checks a shape and returns a copy of it. Throws ShapeError. */
 export function checkShape(shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape) || shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
+  const given: unknown = shape
+  if (!Array.isArray(given) || shape.some((size) => !Number.isSafeInteger(size) || size < 1)) {
     throw new ShapeError(`a shape must be an array of positive integers; received ${describe(shape)}`)
   }
   return [...shape]
@@ -52,6 +53,10 @@ export function checkShape(shape: readonly number[]): readonly number[] {
 /** Values in logical order as the bytes of device memory. Throws ShapeError, DTypeError. */
 export function toDevice(data: ArrayBufferView, shape: readonly number[], dtype: DType): ArrayBufferView {
   const name = className(data)
+  if (!Object.values(sources).flat().includes(dtype)) {
+    const known = [...new Set(Object.values(sources).flat())]
+    throw new DTypeError(`a tensor's dtype must be one of ${known.join(', ')}; received ${describe(dtype)}`)
+  }
   if (!ArrayBuffer.isView(data) || !sources[name]?.includes(dtype)) {
     const wanted = Object.keys(sources).filter((source) => sources[source]?.includes(dtype))
     throw new DTypeError(`a ${dtype} tensor is made of a ${wanted.join(' or ')}; received ${name}`)

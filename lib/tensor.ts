@@ -1,8 +1,9 @@
 /** Tensors: values in a device's memory. */
-import { openDevice, type Binding, type Device, type DeviceName } from './device.js'
+import { requireOptions } from './check.js'
+import { resolveDevice, type Binding, type Device, type DeviceName } from './device.js'
 import { DeviceError, DisposedError } from './errors.js'
 import { byteLength, type DType } from './graph/graph.js'
-import type { Liftable } from './graph/trace.js'
+import { Tracer, type Liftable } from './graph/trace.js'
 import { runEagerly } from './jit.js'
 import { checkShape, className, fromDevice, toDevice, type TypedArrays } from './layout.js'
 import type { Attributes } from './native/binding.js'
@@ -47,11 +48,12 @@ export class Tensor<D extends DType = DType> implements Operand<Promise<Tensor>>
   static async from<D extends DType>(
     data: ArrayBufferView,
     shape: readonly number[],
-    { dtype, device = 'auto' }: TensorOptions<D> = {},
+    options: TensorOptions<D> = {},
   ): Promise<Tensor<D>> {
-    const type = dtype ?? (defaultTypes[className(data)] as D | undefined) ?? ('float32' as D)
+    requireOptions('tensor', options, ['dtype', 'device'])
+    const type = options.dtype ?? (defaultTypes[className(data)] as D | undefined) ?? ('float32' as D)
     const bytes = toDevice(data, checkShape(shape), type)
-    const tensor = Tensor.zeros(typeof device === 'string' ? openDevice(device) : device, shape, type)
+    const tensor = Tensor.zeros(resolveDevice(options.device), shape, type)
     await tensor.device.write(tensor.binding, bytes)
     return tensor
   }
@@ -88,8 +90,11 @@ export class Tensor<D extends DType = DType> implements Operand<Promise<Tensor>>
     )
   }
 
-  /** Runs one op at once, as a compiled plan of one node. */
+  /** Runs one op at once, as a compiled plan of one node; within a traced function, together with tracers, it is traced. */
   apply(op: OpDefinition, attributes: Attributes, inputs: readonly Operand<Promise<Tensor>>[]): Promise<Tensor> {
+    const given: readonly unknown[] = inputs
+    const tracer = given.find((input) => input instanceof Tracer)
+    if (tracer) return tracer.apply(op, attributes, given as readonly Tracer[]) as never
     return runEagerly(op, attributes, inputs as readonly Tensor[])
   }
 

@@ -68,7 +68,8 @@ async function findCompiler(env) {
       output.push(/** @type {SetupError} */ (error).message, /** @type {SetupError} */ (error).output)
     }
   }
-  throw new SetupError(`tried ${candidates.join(', ')}`, output.join('\n'))
+  const what = `a C++20 compiler with OpenMP is missing (tried ${candidates.join(', ')})`
+  throw new SetupError(`${what}: ${installCommand('compiler', env)}`, output.filter(Boolean).join('\n'))
 }
 
 async function checkNode() {
@@ -82,7 +83,7 @@ async function checkNode() {
  * @returns {Promise<{ compiler: string }>}
  */
 export async function checkPrerequisites(env = process.env) {
-  const compiler = require('a C++20 compiler with OpenMP is missing', 'compiler', findCompiler(env), env)
+  const compiler = findCompiler(env)
   const results = await Promise.allSettled([
     checkNode(),
     compiler,

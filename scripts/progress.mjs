@@ -28,7 +28,8 @@ export class Progress {
     /** @param {string} mark @param {string} text */
     const line = (mark, text) => `${mark} ${name.padEnd(this.width)}  ${seconds().padStart(7)}  ${text}`
     const draw = () => {
-      if (isTerminal) stdout.write(`\r\x1b[K${line(paint(36, '…'), doing).slice(0, stdout.columns + 8)}`)
+      const width = (stdout.columns || 80) + paint(36, '').length
+      if (isTerminal) stdout.write(`\r\x1b[K${line(paint(36, '…'), doing).slice(0, width)}`)
     }
     const timer = setInterval(draw, 500).unref()
     /** @param {string} mark @param {string} text */

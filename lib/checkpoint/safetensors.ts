@@ -6,10 +6,10 @@
  * https://github.com/huggingface/safetensors ("Format")
  */
 import { z } from 'zod'
-import { typeName } from '../data/typeName.js'
 import { CheckpointError, DTypeError, OptionError, ShapeError } from '../errors.js'
 import { readBytes } from '../files.js'
 import { byteLength, elementCount, type DType } from '../graph/graph.js'
+import { className, type TypedArrays } from '../layout.js'
 import { describe, describeShape } from '../ops/check.js'
 import { writeFileAtomic } from './atomic.js'
 
@@ -26,14 +26,7 @@ const types = {
 type StoredType = keyof typeof types
 const typeOrder = Object.keys(types) as StoredType[]
 
-interface Arrays {
-  readonly int64: BigInt64Array
-  readonly float64: Float64Array
-  readonly float32: Float32Array
-  readonly int32: Int32Array
-  readonly bfloat16: Uint16Array
-  readonly uint8: Uint8Array
-}
+type Arrays = Omit<TypedArrays, 'bfloat16'> & { readonly bfloat16: Uint16Array }
 
 /** A tensor with its elements in row-major order. */
 export type StoredTensor = {
@@ -183,9 +176,9 @@ function requireStorable(name: string, { dtype, shape, data }: StoredTensor): vo
   const where = `serializeSafetensors: ${describe(name)}`
   if (name === metadataKey) throw new OptionError(`${where} is reserved; give the tensor another name`)
   const type = Object.hasOwn(types, dtype) ? types[dtype] : undefined
-  if (typeName(data) !== type?.array.name) {
+  if (className(data) !== type?.array.name) {
     const known = typeOrder.map((key) => `${key} in ${types[key].array.name}`).join(', ')
-    throw new DTypeError(`${where} must be one of ${known}; received ${describe(dtype)} in ${typeName(data)}`)
+    throw new DTypeError(`${where} must be one of ${known}; received ${describe(dtype)} in ${className(data)}`)
   }
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || elementCount(shape) !== data.length) {
     throw new ShapeError(`${where} must have a shape of ${data.length} elements; received ${describeShape(shape)}`)

@@ -1,7 +1,7 @@
 import { DTypeError, DataError, OptionError, ShapeError } from '../errors.js'
 import { requireInteger, requireOptions } from '../check.js'
+import { className } from '../layout.js'
 import { describe, pair, type Size2d } from '../ops/check.js'
-import { typeName } from './typeName.js'
 
 /** How many images there are and how large each is, in pixels. */
 export interface DatasetShape {
@@ -111,8 +111,8 @@ export function limit(dataset: Dataset, count: number): Dataset {
 }
 
 function requireType(name: string, value: unknown, type: string): void {
-  if (typeName(value) === type) return
-  throw new DTypeError(`Dataset: ${name} must be ${type}; received ${typeName(value)}; see data.fromArrays`)
+  if (className(value) === type) return
+  throw new DTypeError(`Dataset: ${name} must be ${type}; received ${className(value)}; see data.fromArrays`)
 }
 
 function requireLength(name: string, received: number, expected: number, meaning: string): void {

@@ -34,6 +34,8 @@ export interface FashionMnistOptions {
   readonly folder?: string
   /** At most so many images of each of the two sets. Default: all. */
   readonly limit?: number
+  /** Called with the name of each source that it is fetched from, when it is not on this machine yet. */
+  readonly onFetch?: (source: string) => void
 }
 
 /**
@@ -45,11 +47,11 @@ export interface FashionMnistOptions {
  * @throws DataError if no source has it, with what was tried; OptionError
  */
 export async function fashionMnist(options: FashionMnistOptions = {}): Promise<{ train: Dataset; test: Dataset }> {
-  requireOptions('fashionMnist', options, ['resize', 'normalize', 'folder', 'limit'])
+  requireOptions('fashionMnist', options, ['resize', 'normalize', 'folder', 'limit', 'onFetch'])
   const normalize = options.normalize === true ? fashionMnistNormalization : options.normalize || undefined
   if (options.resize !== undefined) pair('fashionMnist', 'resize', options.resize, 1)
   if (options.limit !== undefined) requireInteger('fashionMnist', 'limit', options.limit, 1)
-  const contents = await load(options.folder)
+  const contents = await load(options)
   const read = (name: string): IdxArray => parseIdx(contents[name]!, name)
   const dataset = (prefix: string): Dataset => {
     const { data: images, shape } = read(`${prefix}-images-idx3-ubyte`)
@@ -67,9 +69,12 @@ export async function fashionMnist(options: FashionMnistOptions = {}): Promise<{
   return { train: dataset('train'), test: dataset('t10k') }
 }
 
-async function load(path: string | undefined): Promise<Record<string, Uint8Array>> {
+async function load({ folder: path, onFetch }: FashionMnistOptions): Promise<Record<string, Uint8Array>> {
   try {
-    return await loadFashionMnist(path === undefined ? {} : { sources: [folder('folder', path, true)] })
+    return await loadFashionMnist({
+      ...(path === undefined ? {} : { sources: [folder('folder', path, true)] }),
+      ...(onFetch === undefined ? {} : { onProgress: onFetch }),
+    })
   } catch (error) {
     throw new DataError((error as Error).message, { cause: error })
   }

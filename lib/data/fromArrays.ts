@@ -1,8 +1,8 @@
 import { requireOptions } from '../check.js'
 import { DTypeError, DataError, OptionError, ShapeError } from '../errors.js'
+import { className } from '../layout.js'
 import { describe, describeShape, type Size2d } from '../ops/check.js'
 import { createDataset, type Dataset, type Normalization } from './dataset.js'
-import { typeName } from './typeName.js'
 
 /** Typed arrays of integers. */
 type IntegerArray = Uint8Array | Uint8ClampedArray | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array
@@ -78,7 +78,7 @@ function readShape(shape: readonly number[], layout: 'nhwc' | 'nchw'): Dataset['
 }
 
 function toBytes(images: Uint8Array | Uint8ClampedArray): Uint8Array {
-  const type = typeName(images)
+  const type = className(images)
   if (type === 'Uint8Array') return images as Uint8Array
   if (type === 'Uint8ClampedArray') return new Uint8Array(images.buffer, images.byteOffset, images.length)
   throw new DTypeError(
@@ -88,7 +88,7 @@ function toBytes(images: Uint8Array | Uint8ClampedArray): Uint8Array {
 }
 
 function toLabels(labels: IntegerArray | readonly number[]): Int32Array {
-  const type = typeName(labels)
+  const type = className(labels)
   if (type === 'Int32Array') return labels as Int32Array
   if (!/^(Array|Uint8ClampedArray|(Ui|I)nt(8|16|32)Array)$/.test(type)) {
     throw new DTypeError(`fromArrays: labels must be an array of integers, such as Int32Array; received ${type}`)

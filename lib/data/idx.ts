@@ -9,8 +9,8 @@ import { constants, gunzip, gzip } from 'node:zlib'
 import { DTypeError, DataError, ShapeError } from '../errors.js'
 import { readBytes, writeBytesAtomic } from '../files.js'
 import { elementCount } from '../graph/graph.js'
+import { className } from '../layout.js'
 import { describe, describeShape } from '../ops/check.js'
-import { typeName } from './typeName.js'
 
 /** The element types, with the codes of the file's third byte. */
 const elementTypes = {
@@ -102,9 +102,9 @@ export function parseIdx(bytes: Uint8Array, name = 'IDX data'): IdxArray {
  */
 export function serializeIdx({ dtype, shape, data }: IdxArray): Uint8Array {
   const type = Object.hasOwn(elementTypes, dtype) ? elementTypes[dtype] : undefined
-  if (type === undefined || typeName(data) !== type.array.name) {
+  if (type === undefined || className(data) !== type.array.name) {
     const types = Object.entries(elementTypes).map(([key, { array }]) => `${key} in ${array.name}`)
-    const received = `${describe(dtype)} in ${typeName(data)}`
+    const received = `${describe(dtype)} in ${className(data)}`
     throw new DTypeError(`serializeIdx: data must be one of ${types.join(', ')}; received ${received}`)
   }
   const isSize = (size: number): boolean => Number.isInteger(size) && size >= 0 && size < 2 ** 32

@@ -26,7 +26,11 @@ export function fuse(graph: Graph, backend: NativeAddon['backend']): Graph {
   for (const node of graph.nodes) {
     for (const id of node.inputs) readers.set(id, [...(readers.get(id) ?? []), node])
   }
-  const elsewhere = new Set([...graph.outputs, ...graph.values.flatMap((value) => value.alias?.base ?? [])])
+  // What leaves the graph, is seen through a view, or lies in a place of its own is not only between two nodes.
+  const elsewhere = new Set([
+    ...graph.outputs,
+    ...graph.values.flatMap((value, id) => (value.alias ? [value.alias.base, id] : [])),
+  ])
 
   const absorbed = new Set<Node>()
   const nodes: Node[] = []

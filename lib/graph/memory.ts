@@ -63,7 +63,11 @@ export function planMemory(
     if (!opDefinition(node.op).inPlace || input === undefined || output === undefined) return
     const [from, to] = [blockOf(input), blockOf(output)]
     if (!from || !to || from === to || from.last !== position || to.first !== position) return
-    if (from.bytes !== to.bytes || node.inputs.slice(1).some((id) => blockOf(id) === from)) return
+    // The next repetition reads it again.
+    if (node.stage === 'body' && from.first < body.first) return
+    // Of a larger piece only a part would be in place.
+    if ([from.bytes, to.bytes, byteLengths(output)].some((bytes) => bytes !== byteLengths(input))) return
+    if (node.inputs.slice(1).some((id) => blockOf(id) === from)) return
     from.last = to.last
     blocks.set(resolveAlias(graph.values, output).base, from)
   })

@@ -18,9 +18,9 @@ function layoutsAgree(shape: readonly number[]): boolean {
   return shape.length !== 4 || shape[1] === 1 || (shape[2] === 1 && shape[3] === 1)
 }
 
-/** Views first, then dead nodes and dead optional outputs. */
+/** Dead nodes and dead optional outputs first, so that there are no views of them. */
 export function simplify(graph: Graph): Graph {
-  return prune(viewFlattens(graph))
+  return viewFlattens(prune(graph))
 }
 
 /** `flatten` and `unflatten` move nothing where both layouts agree: their output is the input's memory. */
@@ -38,7 +38,7 @@ function viewFlattens(graph: Graph): Graph {
   return { ...graph, values, nodes }
 }
 
-/** Keeps the nodes whose outputs are read, leave the graph, or lie in an input's memory, and those that write an input. */
+/** Keeps the nodes whose outputs are read, leave the graph, or lie in memory that is, and those that write an input. */
 function prune(graph: Graph): Graph {
   const inputs = new Set(graph.inputs)
   const read = new Set<ValueId>(graph.outputs)
@@ -46,7 +46,10 @@ function prune(graph: Graph): Graph {
     for (let at: ValueId | undefined = id; at !== undefined; at = graph.values[at]?.alias?.base) read.add(at)
   }
   graph.outputs.forEach(markRead)
-  const isLive = (id: ValueId): boolean => read.has(id) || inputs.has(resolveAlias(graph.values, id).base)
+  const isLive = (id: ValueId): boolean => {
+    const { base } = resolveAlias(graph.values, id)
+    return read.has(id) || read.has(base) || inputs.has(base)
+  }
 
   const kept: Node[] = []
   for (const node of [...graph.nodes].reverse()) {

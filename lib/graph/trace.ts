@@ -1,6 +1,7 @@
 /** Tracing: functions and modules run on tracers, which write down what they do as a graph. */
 import type { Device } from '../device.js'
 import { OptionError } from '../errors.js'
+import { className } from '../layout.js'
 import type { Attributes } from '../native/binding.js'
 import type { OpDefinition, Operand } from '../ops/op.js'
 import type { Tensor } from '../tensor.js'
@@ -11,6 +12,10 @@ export interface Liftable extends TensorSpec {
   readonly liftable: true
   /** Its values on a device. */
   onDevice(device: Device): Promise<Tensor>
+}
+
+function isLiftable(value: unknown): value is Liftable {
+  return typeof value === 'object' && value !== null && 'liftable' in value
 }
 
 /** What holds while a function is traced. */
@@ -103,7 +108,14 @@ export class GraphBuilder {
 
   /** Adds a node; returns all of its outputs. Throws what the op's shape inference throws. */
   apply(op: OpDefinition, attributes: Attributes, inputs: readonly (Tracer | Liftable)[]): Tracer[] {
-    const tracers = inputs.map((input) => (input instanceof Tracer ? input : this.lift(input)))
+    const tracers = inputs.map((input) => {
+      if (input instanceof Tracer) return input
+      if (isLiftable(input)) return this.lift(input)
+      throw new OptionError(
+        `${op.name}: expected a tracer, tensor or parameter; received ${className(input)}. Within a traced function, call ` +
+          'functions on what comes from its arguments; on tensors alone they run at once and give promises',
+      )
+    })
     for (const tracer of tracers) {
       if (tracer.builder !== this) {
         throw new OptionError(

@@ -40,12 +40,17 @@ export function loadAddon(backend: Backend, requiredOps: readonly string[]): Nat
   return addon
 }
 
+/** Where a backend's addon is built. */
+export function addonPath(backend: Backend): string {
+  return join(root, 'build', 'Release', `mlpconv_${backend}.node`)
+}
+
 function load(backend: Backend): NativeAddon {
-  const path = join(root, 'build', 'Release', `mlpconv_${backend}.node`)
+  const path = addonPath(backend)
   try {
     return require(path) as NativeAddon
   } catch (cause) {
-    throw new DeviceError(loadingFailure(backend, path, messageOf(cause)), { cause })
+    throw new DeviceError(loadingFailure(backend, path, messageOf(cause).split('\nRequire stack', 1)[0]!), { cause })
   }
 }
 

@@ -3,6 +3,7 @@
  * `optimizer.momentum.<key>`, and the progress as JSON in the metadata. Any reader of safetensors can take the parameters.
  */
 import { z } from 'zod'
+import { parseMetadata } from '../checkpoint/metadata.js'
 import { readSafetensors, writeSafetensors, type StoredTensor } from '../checkpoint/safetensors.js'
 import { CheckpointError } from '../errors.js'
 import type { Module } from '../nn/module.js'
@@ -45,6 +46,8 @@ export interface Checkpoint {
   readonly progress: TrainingProgress
   readonly parameters: ReadonlyMap<string, StoredTensor>
   readonly momentum: ReadonlyMap<string, Float32Array>
+  /** The texts that were written with it. */
+  readonly metadata: Readonly<Record<string, string>>
 }
 
 /**
@@ -79,23 +82,12 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
         'Load it with net.load(path) and start a new run',
     )
   }
-  const parsed = progressSchema.safeParse(parseJson(text))
-  if (!parsed.success) {
-    throw new CheckpointError(`${path}: the training progress is damaged: ${z.prettifyError(parsed.error)}`)
-  }
+  const progress = parseMetadata(path, 'the training progress', text, progressSchema)
   const parameters = new Map<string, StoredTensor>()
   const momentum = new Map<string, Float32Array>()
   for (const [key, tensor] of tensors) {
     if (!key.startsWith(momentumPrefix)) parameters.set(key, tensor)
     else if (tensor.dtype === 'float32') momentum.set(key.slice(momentumPrefix.length), tensor.data)
   }
-  return { progress: parsed.data, parameters, momentum }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return { progress, parameters, momentum, metadata }
 }

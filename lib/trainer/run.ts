@@ -113,6 +113,7 @@ export class TrainingRun {
   /** Frees the device's memory; the parameters stay. */
   dispose(): void {
     this.data.dispose()
-    for (const tensor of Object.values(this.state)) tensor.dispose()
+    const tensors: readonly Tensor[] = Object.values(this.state)
+    for (const tensor of tensors) tensor.dispose()
   }
 }

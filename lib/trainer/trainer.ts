@@ -1,13 +1,13 @@
 /** The trainer: epochs of SGD steps on a device, evaluation, checkpoints. */
 import { requireOptions } from '../check.js'
 import type { Dataset } from '../data/dataset.js'
-import { openDevice, type Device } from '../device.js'
+import { resolveDevice, type Device } from '../device.js'
 import { CheckpointError, NonFiniteLossError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import { readCheckpoint, writeCheckpoint, type Checkpoint, type Epoch } from './checkpoint.js'
 import { Evaluator, type Evaluation } from './evaluator.js'
 import { flatLayout, type FlatLayout } from './flat.js'
-import { diagnose, metricsBetween, readMetrics, type Metrics } from './metrics.js'
+import { LearningWatch, metricsBetween, readMetrics, type Metrics } from './metrics.js'
 import { resolveOptions, type ResolvedOptions, type TrainerOptions } from './options.js'
 import { chooseMicroBatch } from './pass.js'
 import { inputShape, stepData } from './resident.js'
@@ -37,7 +37,7 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined
   /** Called a few times per second. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
-  /** Called when the run does not learn; each message once. */
+  /** Called when the run does not learn; once for each way of it. */
   readonly onWarning?: ((message: string) => void) | undefined
   /** A checkpoint file to go on from. */
   readonly resume?: string | undefined
@@ -45,8 +45,6 @@ export interface FitOptions {
 
 /** One native call lasts about this long, so that progress and cancellation are prompt at no cost. */
 const secondsPerCall = 0.25
-/** A judgement of whether the run learns looks at about as many of the latest samples. */
-const samplesPerDiagnosis = 4000
 
 /** Time spent in training, evaluation not counted. */
 interface Clock {
@@ -75,8 +73,7 @@ export class Trainer {
 
   /** The device, opened when it is first asked for. Throws DeviceError. */
   get device(): Device {
-    const { device } = this.#options
-    return typeof device === 'string' ? openDevice(device) : device
+    return resolveDevice(this.#options.device)
   }
 
   /**
@@ -89,7 +86,7 @@ export class Trainer {
   async *fit(train: Dataset, options: FitOptions = {}): AsyncGenerator<Epoch, void, undefined> {
     requireOptions('fit', options, ['validation', 'signal', 'onProgress', 'onWarning', 'resume'])
     const { epochs, checkpoint, metadata } = this.#options
-    const { validation, signal, resume } = options
+    const { validation, signal, resume, onWarning } = options
     signal?.throwIfAborted()
     const layout = this.#layout(train)
     const restored = resume === undefined ? undefined : await this.#readCheckpoint(resume, layout, train)
@@ -101,12 +98,13 @@ export class Trainer {
     const evaluator = validation && (await this.#evaluator(validation))
     const history = [...(restored?.progress.history ?? [])]
     const zero = new Float64Array(metricsLength(train.classes.length))
+    const watch = new LearningWatch((message) => onWarning?.(message))
     try {
       for (let epoch = history.length; epoch < epochs; epoch++) {
         const resumed = epoch === restored?.progress.epoch ? restored.progress : undefined
         const begin = { step: resumed?.step ?? 0, metrics: resumed ? Float64Array.from(resumed.metrics) : zero }
         const clock: Clock = { seconds: 0, steps: 0, samples: 0 }
-        const { step, metrics } = await this.#runEpoch(run, epoch, begin, clock, options)
+        const { step, metrics } = await this.#runEpoch(run, epoch, begin, clock, watch, options)
         const save = async (done: number, doneSteps: number, raw: Float64Array): Promise<void> => {
           if (checkpoint === undefined) return
           const { seed, batchSize } = this.#options
@@ -159,13 +157,14 @@ export class Trainer {
     epoch: number,
     begin: { readonly step: number; readonly metrics: Float64Array },
     clock: Clock,
-    { signal, onProgress, onWarning }: FitOptions,
+    watch: LearningWatch,
+    { signal, onProgress }: FitOptions,
   ): Promise<{ step: number; metrics: Float64Array }> {
     const { stepsPerEpoch } = run
     let { step, metrics: raw } = begin
-    let judged = readMetrics(raw)
+    let last = readMetrics(raw)
     await run.beginEpoch(epoch, step, raw)
-    const first = judged.samples
+    const first = last.samples
     let perCall = 1
     while (step < stepsPerEpoch && !signal?.aborted) {
       const started = performance.now()
@@ -180,13 +179,8 @@ export class Trainer {
       if (done === 0) break
       perCall = Math.max(1, Math.round((secondsPerCall * clock.steps) / clock.seconds))
       onProgress?.(progressOf(metrics, clock, epoch, this.#options.epochs, step, stepsPerEpoch))
-
-      const recent = metricsBetween(judged, metrics)
-      if (recent.samples >= samplesPerDiagnosis) {
-        judged = metrics
-        const trouble = diagnose(recent, epoch * stepsPerEpoch + step)
-        if (trouble !== undefined) onWarning?.(trouble)
-      }
+      watch.see(metricsBetween(last, metrics), epoch * stepsPerEpoch + step)
+      last = metrics
     }
     return { step, metrics: raw }
   }

@@ -1,7 +1,6 @@
 #include "backend.h"
 
 #include <array>
-#include <limits>
 
 namespace mlpconv {
 

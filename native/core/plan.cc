@@ -9,8 +9,8 @@ namespace {
 
 void expectCount(const CompiledKernel& kernel, const char* kind, size_t expected, size_t received) {
   if (received == expected) return;
-  throw OptionError(kernel.op + ": expected " + std::to_string(expected) + " " + kind + "s, received " +
-                    std::to_string(received));
+  throw OptionError(kernel.op + ": expected " + std::to_string(expected) + " " + kind +
+                    (expected == 1 ? "" : "s") + ", received " + std::to_string(received));
 }
 
 }  // namespace

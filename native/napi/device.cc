@@ -1,6 +1,5 @@
 #include "device.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,5 @@
 #include "plan.h"
 
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>

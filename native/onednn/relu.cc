@@ -1,6 +1,7 @@
 #include "../ops/relu.h"
 
 #include "kernels.h"
+#include "parallel.h"
 #include "primitive.h"
 
 namespace mlpconv {
@@ -15,18 +16,24 @@ std::shared_ptr<Kernel> createRelu(OneDnnDevice& device, const KernelDescription
   return kernel;
 }
 
+namespace {
+
+template <typename Word>
+std::shared_ptr<Kernel> reluBackward(int threads, int64_t elements) {
+  return makeKernel([=](const Arguments& arguments) {
+    parallelFor(threads, elements,
+                ReluBackwardFunctor<Word>{input<const Word>(arguments, 0), input<const Word>(arguments, 1),
+                                          output<Word>(arguments, 0)});
+  });
+}
+
+}  // namespace
+
+// oneDNN's eltwise_relu_use_dst_for_bwd takes 2.6 times as long in float32 and 5 times in bfloat16.
 std::shared_ptr<Kernel> createReluBackward(OneDnnDevice& device, const KernelDescription& description) {
-  constexpr auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;
-  const dnnl::memory::desc tensor = flat(Relu::backward(description).tensor);
-  const dnnl::eltwise_forward::primitive_desc forward(device.engine(), dnnl::prop_kind::forward_training,
-                                                      algorithm, tensor, tensor, 0.0f, attributes());
-  auto kernel = std::make_shared<PrimitiveKernel>(device);
-  kernel->add<dnnl::eltwise_backward>(
-      {device.engine(), algorithm, tensor, tensor, tensor, 0.0f, forward, attributes()},
-      {{DNNL_ARG_DIFF_DST, tensor, Place::input(0)},
-       {DNNL_ARG_DST, tensor, Place::input(1)},
-       {DNNL_ARG_DIFF_SRC, tensor, Place::output(0)}});
-  return kernel;
+  const TensorSpec tensor = Relu::backward(description).tensor;
+  return tensor.dtype == DType::float32 ? reluBackward<uint32_t>(device.threads(), tensor.elements())
+                                        : reluBackward<uint16_t>(device.threads(), tensor.elements());
 }
 
 }  // namespace mlpconv

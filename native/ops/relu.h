@@ -28,4 +28,21 @@ struct Relu {
   }
 };
 
+/// One element of reluBackward. It works on the numbers' bits, so that compilers see a select between
+/// integers: as such, those of numbers above 0 are 1 to infinity's, and a NaN's are not.
+template <typename Word>
+struct ReluBackwardFunctor {
+  static_assert(sizeof(Word) == 4 || sizeof(Word) == 2, "float32 or bfloat16");
+  static constexpr Word infinity = sizeof(Word) == 4 ? static_cast<Word>(0x7f800000) : Word{0x7f80};
+
+  const Word* dy;
+  const Word* y;
+  Word* dx;
+
+  MLPCONV_HOST_DEVICE void operator()(int64_t i) const {
+    const Word gradient = dy[i];
+    dx[i] = static_cast<Word>(y[i] - 1) < infinity ? gradient : Word{0};
+  }
+};
+
 }  // namespace mlpconv

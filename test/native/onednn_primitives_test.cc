@@ -1,5 +1,5 @@
-// The ops that are oneDNN primitives, against loops. Integers are exact: sums of products are below 2^24, and
-// a bfloat16 result is the exact one rounded once.
+// The ops that are oneDNN primitives, and reluBackward, against loops. Integers are exact: sums of products
+// are below 2^24, and a bfloat16 result is the exact one rounded once.
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -296,6 +296,16 @@ void testElementWise(Device& device, DType dtype) {
   }
 }
 
+/// y > 0 for what is not an ordinary number.
+void testReluBackwardEdges(Device& device, DType dtype) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const TensorSpec spec = {dtype, {9}};
+  const Values y = {0.0, -0.0, 0x1p-126, -0x1p-126, infinity, -infinity, NAN, -NAN, 1};
+  const Values dy = {1, 2, 3, 4, 5, 6, 7, 8, NAN}, dx = {0, 0, 3, 0, 5, 0, 0, 0, NAN};
+  checkEqual(runKernel(device, "reluBackward", {}, {Tensor(spec, dy), Tensor(spec, y)}, {spec})[0], spec, dx,
+             "dx");
+}
+
 void testCast(Device& device) {
   const double infinity = std::numeric_limits<double>::infinity();
   // Halfway cases go to the even neighbour: 1 + 2^-8 -> 1, 1 + 3 * 2^-8 -> 1 + 2^-6.
@@ -382,6 +392,7 @@ std::vector<Case> cases(Device& device) {
       }
     }
     all.push_back({type + "relu, reluBackward, add", [=, &device] { testElementWise(device, dtype); }});
+    all.push_back({type + "reluBackward's edges", [=, &device] { testReluBackwardEdges(device, dtype); }});
     all.push_back({type + "flatten, unflatten", [=, &device] { testFlatten(device, dtype); }});
   }
   all.push_back({"bfloat16 cast", [&device] { testCast(device); }});

@@ -98,7 +98,7 @@ void refusesWrongPlans() {
                            "its 16 bytes do not fit into the slot's 16");
   checkThrows<OptionError>(plan({16}, {fill, {}, {{0, SIZE_MAX - 3}}, {}}), "do not fit");
   checkThrows<OptionError>(plan({64}, {fill, {}, {{0, 2}}, {}}), "a multiple of 4");
-  checkThrows<OptionError>(plan({64}, {fill, {}, {}, {}}), "expected 1 outputs, received 0");
+  checkThrows<OptionError>(plan({64}, {fill, {}, {}, {}}), "expected 1 output, received 0");
   checkThrows<OptionError>(plan({64}, {fill, {{0, 0}}, {{0, 0}}, {}}), "expected 0 inputs, received 1");
   checkThrows<OptionError>(plan({64}, {fill, {}, {{0, 0}}, {}}, 0), "repeat at least once");
 

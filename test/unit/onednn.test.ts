@@ -1,27 +1,16 @@
-import { beforeEach, describe, expect, test } from '@jest/globals'
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from '@jest/globals'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { useTemporaryFolder } from '../temporaryFolder.js'
+import { useBareMachine, type Result } from '../bareMachine.js'
 
 const script = fileURLToPath(new URL('../../scripts/onednn.mjs', import.meta.url))
 const libraryName = process.platform === 'darwin' ? 'libdnnl.3.dylib' : 'libdnnl.so.3'
-const path = useTemporaryFolder()
+const { path, program, run: runScript } = useBareMachine()
 
-interface Result {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: number | null
-}
-
-/** What the script prints, run where nothing is found but what a test puts there. */
 function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Result {
-  const result = spawnSync(process.execPath, [script, ...args], {
-    encoding: 'utf8',
-    env: { PATH: path('bin'), MLPCONV_CACHE: path('cache'), ...env },
-  })
-  return { stdout: result.stdout.trim(), stderr: result.stderr, status: result.status }
+  const result = runScript(script, args, env)
+  return { ...result, stdout: result.stdout.trimEnd() }
 }
 
 function file(name: string, text = ''): void {
@@ -38,19 +27,9 @@ function install(root: string, version = '3.2.0', { lib = 'lib', runtime = 'OMP'
   return root
 }
 
-/** A program on the path. */
-function program(name: string, text: string): void {
-  writeFileSync(path('bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
-}
-
 function pkgConfig(root: string): void {
   program('pkg-config', `case $1 in *includedir) echo ${root}/include;; *libdir) echo ${root}/lib;; esac`)
 }
-
-beforeEach(() => {
-  mkdirSync(path('bin'))
-  symlinkSync('/bin/sh', path('bin', 'sh'))
-})
 
 describe('the order', () => {
   test('ONEDNN_ROOT, then pkg-config, then the cache', () => {
