@@ -1,5 +1,5 @@
-// Backward weights: each task owns a group of points' rows and a range of output channels, and goes over all tiles in
-// blocks that fit the cache. So no sum depends on the number of threads.
+// Backward weights: each task owns a group of points' rows and a range of output channels, and goes over all
+// tiles in blocks that fit the cache. So no sum depends on the number of threads.
 #include <omp.h>
 
 #include "algorithms.h"
@@ -45,13 +45,14 @@ struct Range {
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 
-/// data[row of group][column][panel of input channels][tile][channel]: the group's rows of B^T x B. The last panel may
-/// be narrower.
+/// data[row of group][column][panel of input channels][tile][channel]: the group's rows of B^T x B. The last
+/// panel may be narrower.
 template <typename A, int group>
 void transformData(const Layout& layout, const float* x, int64_t firstTile, int64_t tiles, float* data) {
   const Images& images = layout.problem.in;
   const auto viewOf = [&](int64_t tile) {
-    return TileView<A::size>(images, layout.tiles, firstTile + tile, layout.problem.padTop, layout.problem.padLeft);
+    return TileView<A::size>(images, layout.tiles, firstTile + tile, layout.problem.padTop,
+                             layout.problem.padLeft);
   };
   TileView<A::size> view = viewOf(0);
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -76,8 +77,8 @@ void transformData(const Layout& layout, const float* x, int64_t firstTile, int6
 
 /// gradients[row of group][column][16 output channels][tile][channel]: the group's rows of A dy A^T.
 template <typename A, int group>
-void transformGradients(const Layout& layout, const float* dy, int64_t firstTile, int64_t tiles, Range channels,
-                        float* gradients) {
+void transformGradients(const Layout& layout, const float* dy, int64_t firstTile, int64_t tiles,
+                        Range channels, float* gradients) {
   const Images& images = layout.problem.out;
   const auto viewOf = [&](int64_t tile) {
     return TileView<A::outputs>(images, layout.tiles, firstTile + tile, 0, 0);
@@ -101,8 +102,8 @@ void transformGradients(const Layout& layout, const float* dy, int64_t firstTile
   }
 }
 
-/// Adds gradients^T * data to products[output channel][input channel] of one point; the first block of tiles overwrites
-/// them.
+/// Adds gradients^T * data to products[output channel][input channel] of one point; the first block of tiles
+/// overwrites them.
 inline void multiplyPoint(const Layout& layout, const float* data, const float* gradients, int64_t tiles,
                           Range channels, bool add, float* products) {
   const int64_t inChannels = layout.inChannels();
@@ -110,8 +111,8 @@ inline void multiplyPoint(const Layout& layout, const float* data, const float* 
     const float* const right = data + panel * layout.blocking.tiles;
     for (int64_t channel = channels.begin; channel < channels.end; channel += registerRows) {
       const int64_t offset = channel - channels.begin;
-      const LeftFactor left = {
-          gradients + offset / lanes * lanes * layout.blocking.tiles + offset % lanes, 1, 0, tiles};
+      const LeftFactor left = {gradients + offset / lanes * lanes * layout.blocking.tiles + offset % lanes, 1,
+                               0, tiles};
       float* const to = products + channel * inChannels + panel;
       switch (std::min(registerWidth, inChannels - panel) / lanes) {
         case 1:
@@ -137,8 +138,9 @@ void multiplyGroup(const Layout& layout, const float* x, const float* dy, Range 
     transformData<A, group>(layout, x, first, tiles, data);
     transformGradients<A, group>(layout, dy, first, tiles, channels, gradients);
     for (int point = 0; point < Rows::outputs * A::size; ++point) {
-      multiplyPoint(layout, data + point * layout.dataStride(), gradients + point * layout.gradientStride(), tiles,
-                    channels, first > 0, products + (Rows::first * A::size + point) * layout.productStride());
+      multiplyPoint(layout, data + point * layout.dataStride(), gradients + point * layout.gradientStride(),
+                    tiles, channels, first > 0,
+                    products + (Rows::first * A::size + point) * layout.productStride());
     }
   }
 }
@@ -189,7 +191,8 @@ class BackwardWeightsKernel final : public Kernel {
       : threads_(threads), layout_(makeLayout(problem, accumulate, threads)) {}
 
   size_t workspaceBytes() const override {
-    return static_cast<size_t>(layout_.productSize() + threads_ * layout_.threadSize(A::size)) * sizeof(float);
+    return static_cast<size_t>(layout_.productSize() + threads_ * layout_.threadSize(A::size)) *
+           sizeof(float);
   }
 
   void run(const Arguments& arguments) override {
@@ -220,13 +223,15 @@ class BackwardWeightsKernel final : public Kernel {
   }
 
   template <int... group>
-  void multiplyGroups(const float* x, const float* dy, float* products, std::integer_sequence<int, group...>) {
+  void multiplyGroups(const float* x, const float* dy, float* products,
+                      std::integer_sequence<int, group...>) {
     using Task = void (*)(const Layout&, const float*, const float*, Range, float*, float*, float*);
     static constexpr Task tasks[] = {multiplyGroup<A, group>...};
     const int64_t parts = divideUp(layout_.outChannels(), layout_.blocking.outChannels);
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
     for (int64_t task = 0; task < groups * parts; ++task) {
-      float* const data = products + layout_.productSize() + omp_get_thread_num() * layout_.threadSize(A::size);
+      float* const data =
+          products + layout_.productSize() + omp_get_thread_num() * layout_.threadSize(A::size);
       // Pairs, which are the most work, first: groups 1, 2, ..., then the first and the last.
       const int64_t first = task / groups * layout_.blocking.outChannels;
       const Range channels = {first, std::min(layout_.outChannels(), first + layout_.blocking.outChannels)};

@@ -9,8 +9,8 @@ namespace mlpconv::winograd {
 
 // The constants are what was fastest of what was tried on NiN's layers, on Zen 5 with 1 MB of L2 per core.
 
-/// Of forward and backward data: a task transforms a block of tiles, and for a few panels of output channels at a
-/// time multiplies and transforms back.
+/// Of forward and backward data: a task transforms a block of tiles, and for a few panels of output channels
+/// at a time multiplies and transforms back.
 struct ForwardBlocking {
   int64_t tiles;
   int64_t panels;
@@ -34,7 +34,8 @@ struct ForwardBlocking {
   }
 };
 
-/// Of backward weights: a task goes over all tiles in blocks, for a group of points and a range of output channels.
+/// Of backward weights: a task goes over all tiles in blocks, for a group of points and a range of output
+/// channels.
 struct WeightsBlocking {
   int64_t tiles;
   int64_t outChannels;

@@ -41,7 +41,8 @@ template <typename A>
 void transformData(const Layout& layout, const float* x, int64_t firstTile, int64_t tiles, float* data) {
   const Images& images = layout.problem.in;
   const auto viewOf = [&](int64_t tile) {
-    return TileView<A::size>(images, layout.tiles, firstTile + tile, layout.problem.padTop, layout.problem.padLeft);
+    return TileView<A::size>(images, layout.tiles, firstTile + tile, layout.problem.padTop,
+                             layout.problem.padLeft);
   };
   TileView<A::size> view = viewOf(0);
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -77,7 +78,8 @@ void multiplyPoints(const Layout& layout, const float* data, const float* weight
                                  capacity * lanes, lanes};
         multiplyRows<registerRows, panelWidth / lanes, lanes, 1>(
             static_cast<int>(std::min(rows, tiles - tile)), left, right,
-            products + point * layout.productStride() + (panel * capacity + tile) * panelWidth, panelWidth, false);
+            products + point * layout.productStride() + (panel * capacity + tile) * panelWidth, panelWidth,
+            false);
       }
     }
   }
@@ -95,9 +97,9 @@ void transformResults(const Layout& layout, const float* products, const float* 
     for (int64_t channel = firstPanel * panelWidth; channel < end; channel += lanes) {
       const Mask mask = channelMask(channel, images.channels);
       const Vector shift = bias == nullptr ? zero : _mm512_maskz_loadu_ps(mask, bias + channel);
-      const float* const from = products +
-                                ((channel / panelWidth - firstPanel) * layout.blocking.tiles + tile) * panelWidth +
-                                channel % panelWidth;
+      const float* const from =
+          products + ((channel / panelWidth - firstPanel) * layout.blocking.tiles + tile) * panelWidth +
+          channel % panelWidth;
       transform<TransposedProduct<A::results>, TransposedProduct<A::results>>(
           [&](int row, int column) {
             return _mm512_load_ps(from + (row * A::size + column) * layout.productStride());

@@ -1,4 +1,5 @@
-// The matrix product that a Winograd convolution spends most of its time in: a tile of the result in registers.
+// The matrix product that a Winograd convolution spends most of its time in: a tile of the result in
+// registers.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace mlpconv::winograd {
 
-/// The left factor: element (row, step) is at data[(step / chunk) * chunkStride + row * rowStride + step % chunk *
-/// stepStride].
+/// The left factor: element (row, step) is at data[(step / chunk) * chunkStride + row * rowStride + step %
+/// chunk * stepStride].
 struct LeftFactor {
   const float* data;
   int64_t chunks;
@@ -20,8 +21,8 @@ struct LeftFactor {
   int64_t chunk;
 };
 
-/// result[rows][vectors * 16] = left[rows][steps] * right[steps][vectors * 16], or added to what is there. The right
-/// factor is dense and aligned.
+/// result[rows][vectors * 16] = left[rows][steps] * right[steps][vectors * 16], or added to what is there.
+/// The right factor is dense and aligned.
 template <int rows, int vectors, int rowStride, int stepStride>
 void multiply(const LeftFactor& left, const float* right, float* result, int64_t resultStride, bool add) {
   Vector sums[rows][vectors];
@@ -61,7 +62,8 @@ void multiplyRows(int count, const LeftFactor& left, const float* right, float* 
                   bool add) {
   if constexpr (rows > 1) {
     if (count < rows) {
-      return multiplyRows<rows - 1, vectors, rowStride, stepStride>(count, left, right, result, resultStride, add);
+      return multiplyRows<rows - 1, vectors, rowStride, stepStride>(count, left, right, result, resultStride,
+                                                                    add);
     }
   }
   multiply<rows, vectors, rowStride, stepStride>(left, right, result, resultStride, add);

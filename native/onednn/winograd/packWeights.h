@@ -9,8 +9,8 @@ namespace mlpconv::winograd {
 /// Output channels that a microkernel computes at a time.
 constexpr int64_t panelWidth = 32;
 
-/// G weights G^T as [point][panel of output channels][input channel][output channel]; channels that do not exist are
-/// zero.
+/// G weights G^T as [point][panel of output channels][input channel][output channel]; channels that do not
+/// exist are zero.
 struct PackedWeights {
   int64_t points;
   int64_t panels;
@@ -28,7 +28,8 @@ struct PackedWeights {
   size_t bytes() const { return static_cast<size_t>(points * pointStride()) * sizeof(float); }
 };
 
-/// The kernel that transforms weight [O,C,r,r]: for forward, or turned by 180 degrees and with O and C swapped.
+/// The kernel that transforms weight [O,C,r,r]: for forward, or turned by 180 degrees and with O and C
+/// swapped.
 std::shared_ptr<Kernel> createPackWeights(const Problem& problem, bool turned, int threads);
 
 }  // namespace mlpconv::winograd

@@ -36,8 +36,8 @@ struct Problem {
   }
 };
 
-/// The tiles of `size` x `size` outputs of a batch, row by row; those at the right and the bottom may reach beyond
-/// the image.
+/// The tiles of `size` x `size` outputs of a batch, row by row; those at the right and the bottom may reach
+/// beyond the image.
 struct Tiles {
   int64_t size, rows, columns, count;
 

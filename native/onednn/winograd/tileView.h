@@ -12,8 +12,8 @@ namespace mlpconv::winograd {
 template <int size>
 class TileView {
  public:
-  /// Tile `index` of `tiles`, whose first pixel is `padTop` rows above and `padLeft` columns left of its place in the
-  /// grid.
+  /// Tile `index` of `tiles`, whose first pixel is `padTop` rows above and `padLeft` columns left of its
+  /// place in the grid.
   TileView(const Images& images, const Tiles& tiles, int64_t index, int64_t padTop, int64_t padLeft) {
     const int64_t image = index / (tiles.rows * tiles.columns);
     const int64_t top = index / tiles.columns % tiles.rows * tiles.size - padTop;

@@ -1,10 +1,10 @@
 // Winograd's transforms as products of constant matrices and vectors of 16 channels.
 //
-// Of F(m, r), m outputs of a kernel of r taps, each dimension has n = m + r - 1 points: output = A^T [(G weights) *
-// (B^T data)], in two dimensions once along columns and once along rows. The matrices are Toom-Cook's for the
-// points 0, +-a, +-b, ..., infinity: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", CVPR
-// 2016; B. Barabasz et al., "Error analysis and improving the accuracy of Winograd convolution for deep neural
-// networks", ACM TOMS 46 (2020).
+// Of F(m, r), m outputs of a kernel of r taps, each dimension has n = m + r - 1 points: output = A^T [(G
+// weights) * (B^T data)], in two dimensions once along columns and once along rows. The matrices are
+// Toom-Cook's for the points 0, +-a, +-b, ..., infinity: A. Lavin and S. Gray, "Fast algorithms for
+// convolutional neural networks", CVPR 2016; B. Barabasz et al., "Error analysis and improving the accuracy
+// of Winograd convolution for deep neural networks", ACM TOMS 46 (2020).
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ struct Matrix {
   double values[rows][columns] = {};
 };
 
-/// The points above 0, of `size` in all. Of those that were tried, these have the least error: six points 0, +-5/8,
+/// The points above 0, of `size` in all. Of those that were tried, these have the least error: six points 0,
+/// +-5/8,
 /// +-3/2, infinity half that of 0, +-1, +-2, infinity.
 template <int size>
 constexpr double positivePoint(int index) {
@@ -41,8 +42,8 @@ constexpr double point(int index) {
   return index % 2 == 1 ? a : -a;
 }
 
-/// B^T: row j has the coefficients, from the constant one up, of the product of (x - p) over all finite points p but
-/// point j.
+/// B^T: row j has the coefficients, from the constant one up, of the product of (x - p) over all finite
+/// points p but point j.
 template <int size>
 constexpr Matrix<size, size> dataMatrix() {
   Matrix<size, size> matrix;
@@ -58,7 +59,8 @@ constexpr Matrix<size, size> dataMatrix() {
   return matrix;
 }
 
-/// A: row j has the powers of point j. G: divided by the product of (point j - p) over all other finite points p.
+/// A: row j has the powers of point j. G: divided by the product of (point j - p) over all other finite
+/// points p.
 template <int size, int columns>
 constexpr Matrix<size, columns> evaluationMatrix(bool divided) {
   Matrix<size, columns> matrix;
@@ -144,7 +146,8 @@ struct TransposedProduct {
     }
 #pragma GCC unroll 8
     for (int row = 1; row < inputs - 1; row += 2) {
-      const Vector sum = _mm512_add_ps(in[row], in[row + 1]), difference = _mm512_sub_ps(in[row], in[row + 1]);
+      const Vector sum = _mm512_add_ps(in[row], in[row + 1]),
+                   difference = _mm512_sub_ps(in[row], in[row + 1]);
 #pragma GCC unroll 8
       for (int k = 0; k < outputs; ++k) {
         const Vector coefficient = _mm512_set1_ps(static_cast<float>(matrix.values[row][k]));
@@ -155,8 +158,8 @@ struct TransposedProduct {
   }
 };
 
-/// Applies `Columns` to each column and then `Rows` to each row of what that gives: load(row, column) gives what goes
-/// in, store(row, column, value) takes what comes out.
+/// Applies `Columns` to each column and then `Rows` to each row of what that gives: load(row, column) gives
+/// what goes in, store(row, column, value) takes what comes out.
 template <typename Columns, typename Rows, typename Load, typename Store>
 void transform(const Load& load, const Store& store) {
   Vector half[Columns::outputs][Rows::inputs];

@@ -1,10 +1,11 @@
-// Winograd convolutions of stride 1 in float32, for CPUs with AVX-512: F(4x4, 3x3) and F(4x4, 5x5), which take 1/4 and
-// 1/6 of the direct algorithm's multiplications.
+// Winograd convolutions of stride 1 in float32, for CPUs with AVX-512: F(4x4, 3x3) and F(4x4, 5x5), which
+// take 1/4 and 1/6 of the direct algorithm's multiplications.
 //
-// They round more than it does. Against float64 on Gaussian data the RMS error over the results' RMS, and the largest
-// error over it, stay below `Error`, where the direct algorithm has 2e-6 and 2e-5; integers are not exact. What was seen:
-// 2e-6 forward, 6e-6 backward data and 4e-6 backward weights for 5x5 and a third of it for 3x3, with largest errors of up
-// to 20 times as much, since the corners of a tile are rounded more than its middle.
+// They round more than it does. Against float64 on Gaussian data the RMS error over the results' RMS, and the
+// largest error over it, stay below `Error`, where the direct algorithm has 2e-6 and 2e-5; integers are not
+// exact. What was seen: 2e-6 forward, 6e-6 backward data and 4e-6 backward weights for 5x5 and a third of it
+// for 3x3, with largest errors of up to 20 times as much, since the corners of a tile are rounded more than
+// its middle.
 #pragma once
 
 #include "../device.h"
