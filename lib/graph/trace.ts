@@ -21,7 +21,7 @@ function isLiftable(value: unknown): value is Liftable {
 
 /**
  * What convolutions may round: `default` lets a backend choose faster algorithms that round more than the direct one
- * (Winograd in float32: relative L2 error 1e-5, largest error 2e-4 of the RMS); `highest` does not.
+ * (Winograd in float32: relative L2 error 1e-5, largest error 1e-4 of the RMS); `highest` does not.
  */
 export type ConvolutionPrecision = 'default' | 'highest'
 

@@ -3,8 +3,6 @@
 
 #include "transforms.h"
 
-#ifdef MLPCONV_WINOGRAD
-
 namespace mlpconv::winograd {
 
 /// Calls `use` with the algorithm for kernels of `kernel` x `kernel`, 3 or 5.
@@ -14,5 +12,3 @@ auto withAlgorithm(int64_t kernel, const Use& use) {
 }
 
 }  // namespace mlpconv::winograd
-
-#endif

@@ -5,7 +5,7 @@
 //     #pragma GCC pop_options
 //
 // and is a template or static, so that no other file's code is ever taken from it; it is called only where
-// hasAvx512() holds.
+// isAvailable() holds. Elsewhere the folder's files are empty but for select.cc.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)

@@ -1,5 +1,9 @@
 // Backward weights: each task owns a group of points' rows and a range of output channels, and goes over all
 // tiles in blocks that fit the cache. So no sum depends on the number of threads.
+#include "avx512.h"
+
+#ifdef MLPCONV_WINOGRAD
+
 #include <omp.h>
 
 #include "algorithms.h"
@@ -7,8 +11,6 @@
 #include "microkernel.h"
 #include "tileView.h"
 #include "winograd.h"
-
-#ifdef MLPCONV_WINOGRAD
 
 namespace mlpconv::winograd {
 namespace {

@@ -1,5 +1,9 @@
 // Forward and backward data: each block of tiles is transformed, multiplied by the weights point by point and
 // transformed back while it is in the cache.
+#include "avx512.h"
+
+#ifdef MLPCONV_WINOGRAD
+
 #include <omp.h>
 
 #include "algorithms.h"
@@ -9,13 +13,14 @@
 #include "tileView.h"
 #include "winograd.h"
 
-#ifdef MLPCONV_WINOGRAD
-
 namespace mlpconv::winograd {
 namespace {
 
 /// Rows of a register tile: these, its two columns' weights and a value of data fill the 32 registers.
 constexpr int registerRows = 14;
+
+/// Sums go over 16 times as many input channels at a time: that halves the error, for 1 or 2 % of the time.
+constexpr int64_t groupsPerSum = 4;
 
 /// The sizes of a kernel's parts, in floats where not said otherwise.
 struct Layout {
@@ -74,12 +79,14 @@ void multiplyPoints(const Layout& layout, const float* data, const float* weight
       const float* const right = weights + point * layout.weights.pointStride() +
                                  (firstPanel + panel) * layout.weights.panelStride();
       for (int64_t tile = 0; tile < tiles; tile += rows) {
-        const LeftFactor left = {data + point * layout.dataStride() + tile * lanes, layout.groups(),
-                                 capacity * lanes, lanes};
-        multiplyRows<registerRows, panelWidth / lanes, lanes, 1>(
-            static_cast<int>(std::min(rows, tiles - tile)), left, right,
-            products + point * layout.productStride() + (panel * capacity + tile) * panelWidth, panelWidth,
-            false);
+        for (int64_t group = 0; group < layout.groups(); group += groupsPerSum) {
+          const LeftFactor left = {data + point * layout.dataStride() + (group * capacity + tile) * lanes,
+                                   std::min(groupsPerSum, layout.groups() - group), capacity * lanes, lanes};
+          multiplyRows<registerRows, panelWidth / lanes, lanes, 1>(
+              static_cast<int>(std::min(rows, tiles - tile)), left, right + group * lanes * panelWidth,
+              products + point * layout.productStride() + (panel * capacity + tile) * panelWidth, panelWidth,
+              group > 0);
+        }
       }
     }
   }

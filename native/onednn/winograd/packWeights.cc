@@ -1,9 +1,10 @@
-#include "packWeights.h"
+#include "avx512.h"
+
+#ifdef MLPCONV_WINOGRAD
 
 #include "../parallel.h"
 #include "algorithms.h"
-
-#ifdef MLPCONV_WINOGRAD
+#include "packWeights.h"
 
 namespace mlpconv::winograd {
 namespace {
