@@ -37,7 +37,7 @@ bool isFaster(const Problem& problem) {
   const Tiles tiles(problem.out, outputs);
   const int64_t direct =
       problem.out.count * problem.out.height * problem.out.width * problem.kernel * problem.kernel;
-  // Where tiles reach far beyond the edge, as on 5x5 pixels with a 3x3 kernel, .8 to 1.25 times.
+  // Where tiles reach far beyond the edge, as on 5x5 pixels: 3x3 .8 to 1.25 times, 5x5 .9 to 2 times.
   const bool savesHalf = tiles.count * size * size * 2 <= direct;
   return savesHalf && tiles.count >= fewestTiles && problem.in.channels >= fewestChannels &&
          problem.out.channels >= fewestChannels;
