@@ -49,6 +49,7 @@ export async function readBytes(path: string, what: string, errorClass: ErrorCla
  */
 export async function writeBytesAtomic(path: string, data: Uint8Array | string, errorClass: ErrorClass): Promise<void> {
   try {
+    await makeFolder(dirname(path))
     await writeWhole(path, (temporary) => writeFile(temporary, data))
   } catch (error) {
     throw new errorClass(`${path} cannot be written: ${reason(error)}`, { cause: error })

@@ -28,7 +28,18 @@ export { Random } from './random.js'
 export { Trainer, type FitOptions, type Progress } from './trainer/trainer.js'
 export type { Epoch } from './trainer/checkpoint.js'
 export type { Evaluation } from './trainer/evaluator.js'
+export { predictLogits, softmax } from './trainer/predict.js'
 export type { Precision, TrainerOptions } from './trainer/options.js'
 
-export { mlpconv, NiN, ninBlock, ninVariants, type MlpconvOptions, type NinBlockOptions, type NiNOptions, type NiNVariant } from './models/nin.js'
+export { loadNetwork, networkMetadata } from './models/description.js'
+export {
+  mlpconv,
+  NiN,
+  ninBlock,
+  ninVariants,
+  type MlpconvOptions,
+  type NinBlockOptions,
+  type NiNOptions,
+  type NiNVariant,
+} from './models/nin.js'
 export { recipes, type Recipe, type RecipeName } from './models/recipes.js'

@@ -37,7 +37,10 @@ const prefixes = { train: 'train', test: 't10k' } as const
  * @throws DataError if a file is missing, damaged or does not fit the others
  */
 export async function loadDatasets(name: string, options: DatasetOptions): Promise<Datasets> {
-  const { train, test } = name === fashionMnistName ? await fashionMnist({ onFetch: options.onFetch }) : await readFolder(name, options.classes)
+  const { train, test } =
+    name === fashionMnistName
+      ? await fashionMnist({ onFetch: options.onFetch })
+      : await readFolder(name, options.classes)
   const normalize = options.normalize === 'own' ? normalizationOf(train) : options.normalize
   const finish = (dataset: Dataset): Dataset => {
     const { resize, classes = dataset.classes } = options
@@ -73,7 +76,10 @@ async function readPart(folder: string, prefix: string): Promise<Omit<Dataset, '
  * @param name the file's name, for errors
  * @throws DataError if it has something else
  */
-export function readImages({ dtype, shape, data }: IdxArray, name: string): { shape: Dataset['shape']; data: Uint8Array } {
+export function readImages(
+  { dtype, shape, data }: IdxArray,
+  name: string,
+): { shape: Dataset['shape']; data: Uint8Array } {
   const [count, height, width, channels = 1] = shape
   if (dtype !== 'uint8' || shape.length < 3 || shape.length > 4 || (channels !== 1 && channels !== 3)) {
     throw new DataError(
@@ -87,7 +93,10 @@ export function readImages({ dtype, shape, data }: IdxArray, name: string): { sh
 function locate(folder: string, name: string): string {
   const found = [name, `${name}.gz`].map((candidate) => join(folder, candidate)).find(existsSync)
   if (found !== undefined) return found
-  const expected = Object.values(prefixes).flatMap((prefix) => [`${prefix}-images-idx3-ubyte`, `${prefix}-labels-idx1-ubyte`])
+  const expected = Object.values(prefixes).flatMap((prefix) => [
+    `${prefix}-images-idx3-ubyte`,
+    `${prefix}-labels-idx1-ubyte`,
+  ])
   throw new DataError(
     `no data set ${folder}: expected ${fashionMnistName}, or a folder with ${expected.join(', ')} (or .gz); ` +
       (existsSync(folder) ? `${name} is not there` : 'there is no such folder'),

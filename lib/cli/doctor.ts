@@ -64,7 +64,11 @@ async function doctor({ json = false }: { readonly json?: boolean }): Promise<vo
 }
 
 function versions(): Finding {
-  return { name: 'versions', status: 'ok', found: `mlpconv ${version}, Node ${process.version}, ${platform()} ${arch()}` }
+  return {
+    name: 'versions',
+    status: 'ok',
+    found: `mlpconv ${version}, Node ${process.version}, ${platform()} ${arch()}`,
+  }
 }
 
 function processor(): Finding {
@@ -81,7 +85,11 @@ function addon(): Finding[] {
     const { oneDNN, instructionSet, threads } = loadAddon('onednn', []).info()
     return [
       { name, status: 'ok', found: addonPath('onednn') },
-      { name: 'oneDNN', status: 'ok', found: `${oneDNN}, ${instructionSet}, ${threads} threads (one per physical core)` },
+      {
+        name: 'oneDNN',
+        status: 'ok',
+        found: `${oneDNN}, ${instructionSet}, ${threads} threads (one per physical core)`,
+      },
     ]
   } catch (error) {
     return [{ name, status: 'failed', found: 'does not load', advice: (error as Error).message }]
@@ -94,11 +102,20 @@ async function training(): Promise<Finding> {
   try {
     const dataset = fromArrays({ images: new Uint8Array(2 * 4 * 4).fill(128), shape: [2, 4, 4], labels: [0, 1] })
     const net = new Sequential(new Conv2d(1, 2, 4), new ReLU(), new Flatten())
-    const trainer = new Trainer(net, { optimizer: SGD({ lr: 0.1 }), batchSize: 2, epochs: 1, device: openDevice('cpu') })
+    const trainer = new Trainer(net, {
+      optimizer: SGD({ lr: 0.1 }),
+      batchSize: 2,
+      epochs: 1,
+      device: openDevice('cpu'),
+    })
     await trainer.fit(dataset).next()
     return { name, status: 'ok', found: 'a step of a small network works' }
   } catch (error) {
-    return { name, status: 'failed', found: `a step of a small network fails: ${(error as Error).message.split('\n', 1)[0]!}` }
+    return {
+      name,
+      status: 'failed',
+      found: `a step of a small network fails: ${(error as Error).message.split('\n', 1)[0]!}`,
+    }
   }
 }
 

@@ -22,7 +22,10 @@ export function evalCommand(): Command {
   const command = new Command('eval')
     .description('Say how well a checkpoint does on the test images of a data set')
     .argument('<checkpoint>', 'a file that `mlpconv train` wrote')
-    .option('--dataset <name>', `${fashionMnistName}, or a folder with the four IDX files (default: what it was trained on)`)
+    .option(
+      '--dataset <name>',
+      `${fashionMnistName}, or a folder with the four IDX files (default: what it was trained on)`,
+    )
     .option('--limit <n>', 'only the first n test images', integer(1))
     .option('--batch-size <n>', 'images per step', integer(1), 64)
     .addOption(dtypeOption())
@@ -41,7 +44,12 @@ async function evaluate(checkpoint: string, options: EvalOptions): Promise<void>
   const output = openOutput(options.json ?? false)
   const { net, input, classes, metadata } = await loadNetwork(checkpoint)
   const run = findSettings(checkpoint, metadata)
-  const { dataset: name = run?.dataset ?? fashionMnistName, dtype = run?.dtype ?? 'float32', limit, batchSize } = options
+  const {
+    dataset: name = run?.dataset ?? fashionMnistName,
+    dtype = run?.dtype ?? 'float32',
+    limit,
+    batchSize,
+  } = options
   const device = openChosenDevice(options)
   const onFetch = (source: string): void => output.note(`fetching Fashion-MNIST: ${source}`)
   const { test } = await loadDatasets(name, { resize: input.size, normalize: input.normalize, classes, limit, onFetch })

@@ -1,11 +1,19 @@
 /** The figure of a run: loss, train accuracy and test accuracy against the epoch. */
-import type { Epoch } from '../trainer/checkpoint.js'
+
+/** A point in time: within an epoch the means since it began, at its end also the test. `Epoch` is one. */
+export interface CurvePoint {
+  /** Epochs that are done, with a fraction within one. */
+  readonly epoch: number
+  readonly loss: number
+  readonly trainAccuracy: number
+  readonly testAccuracy?: number
+}
 
 /** The series in the order of the legend, with their colours and dashes. */
 const series = [
-  { name: 'train loss', value: ({ loss }: Epoch) => loss, color: '#1f77b4', dash: [1, 0] },
-  { name: 'train accuracy', value: ({ trainAccuracy }: Epoch) => trainAccuracy, color: '#c2185b', dash: [6, 3] },
-  { name: 'test accuracy', value: ({ testAccuracy }: Epoch) => testAccuracy, color: '#2e7d32', dash: [6, 3, 1, 3] },
+  { name: 'train loss', value: ({ loss }: CurvePoint) => loss, color: '#1f77b4', dash: [1, 0] },
+  { name: 'train accuracy', value: ({ trainAccuracy }: CurvePoint) => trainAccuracy, color: '#c2185b', dash: [6, 3] },
+  { name: 'test accuracy', value: ({ testAccuracy }: CurvePoint) => testAccuracy, color: '#2e7d32', dash: [6, 3, 1, 3] },
 ] as const
 
 const size = { width: 480, height: 320 }
@@ -15,21 +23,23 @@ const fewEpochs = 20
 /**
  * Draws the curves as an SVG.
  *
- * @param epochs at least one
+ * @param points at least one, in order
  * @param title what was trained
  */
-export async function renderCurves(epochs: readonly Epoch[], title: string): Promise<string> {
+export async function renderCurves(points: readonly CurvePoint[], title: string): Promise<string> {
   // They are large, and only this needs them.
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')])
-  const values = epochs.flatMap((epoch) =>
+  const vega = await import('vega')
+  const { compile } = await import('vega-lite')
+  const values = points.flatMap((point) =>
     series.flatMap(({ name, value }) => {
-      const y = value(epoch)
-      return y === undefined ? [] : [{ epoch: epoch.epoch, series: name, value: y }]
+      const y = value(point)
+      return y === undefined ? [] : [{ epoch: point.epoch, series: name, value: y }]
     }),
   )
-  const last = epochs.at(-1)!
-  const [from, to] = [epochs[0]!.epoch, last.epoch]
+  const last = points.at(-1)!
+  const [from, to] = [Math.floor(points[0]!.epoch), Math.ceil(last.epoch)]
   const isShort = to - from < fewEpochs
+  const ticks = Array.from({ length: to - from + 1 }, (_, i) => from + i)
   const names = series.map(({ name }) => name).filter((name) => values.some((value) => value.series === name))
   const shown = series.filter(({ name }) => names.includes(name))
   const { spec } = compile({
@@ -46,7 +56,7 @@ export async function renderCurves(epochs: readonly Epoch[], title: string): Pro
         type: 'quantitative',
         // One epoch stands in the middle.
         scale: { domain: from === to ? [from - 1, to + 1] : [from, to], nice: false },
-        axis: { format: 'd', labelFlush: false, ...(isShort ? { values: epochs.map(({ epoch }) => epoch) } : {}) },
+        axis: { format: 'd', labelFlush: false, ...(isShort ? { values: ticks } : {}) },
       },
       y: { field: 'value', type: 'quantitative', title: 'loss, accuracy', scale: { zero: true } },
       color: {
@@ -76,7 +86,7 @@ export async function renderCurves(epochs: readonly Epoch[], title: string): Pro
   }
 }
 
-function describe({ loss, trainAccuracy, testAccuracy }: Epoch): string {
+function describe({ loss, trainAccuracy, testAccuracy }: CurvePoint): string {
   const test = testAccuracy === undefined ? '' : `, test accuracy ${testAccuracy.toFixed(3)}`
   return `train loss ${loss.toFixed(3)}, train accuracy ${trainAccuracy.toFixed(3)}${test}`
 }

@@ -15,7 +15,8 @@ export function cpuFeatures(): string[] {
 }
 
 /**
- * The first shared library whose file name begins so, where the dynamic loader looks for it or CUDA's own installer puts it.
+ * The first shared library whose file name begins so, where the dynamic loader looks for it or CUDA's own installer puts
+ * it.
  *
  * @param prefix such as `libcuda.so`
  */

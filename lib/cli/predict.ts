@@ -33,8 +33,8 @@ export function predictCommand(): Command {
 }
 
 const helpText = `
-Colour becomes grey where the network was trained on grey, and images are resized as in training. Fashion-MNIST has light
-clothes on black: a photograph on white should be inverted first.
+Colour becomes grey where the network was trained on grey, and images are resized as in training. Fashion-MNIST has
+light clothes on black: a photograph on white should be inverted first.
 
 Examples:
   mlpconv predict mlpconv-out/checkpoint.safetensors shoe.png
@@ -43,7 +43,11 @@ Examples:
 const defaultCount = 10
 const what = 'a PNG file or an IDX file of images'
 
-async function predict(checkpoint: string, path: string, { index: chosen, top, json, ...where }: PredictOptions): Promise<void> {
+async function predict(
+  checkpoint: string,
+  path: string,
+  { index: chosen, top, json, ...where }: PredictOptions,
+): Promise<void> {
   const output = openOutput(json ?? false)
   const network = await loadNetwork(checkpoint)
   const { indices, dataset } = await readInput(path, network, chosen)
@@ -57,12 +61,20 @@ async function predict(checkpoint: string, path: string, { index: chosen, top, j
     output.json({ index, classes })
     if (json) continue
     if (indices.length > 1) output.note(`${done === 1 ? '' : '\n'}image ${index}`)
-    output.note(formatColumns(classes.map(({ name, probability }) => [percent(probability), name]), [0]))
+    output.note(
+      formatColumns(
+        classes.map(({ name, probability }) => [percent(probability), name]),
+        [0],
+      ),
+    )
   }
 }
 
 /** The classes, the likeliest first. */
-function rank(names: readonly string[], probabilities: Float64Array): { name: string; label: number; probability: number }[] {
+function rank(
+  names: readonly string[],
+  probabilities: Float64Array,
+): { name: string; label: number; probability: number }[] {
   return names
     .map((name, label) => ({ name, label, probability: probabilities[label]! }))
     .sort((a, b) => b.probability - a.probability)
@@ -92,7 +104,8 @@ async function readInput(
   const bytes = await readBytes(path, what, DataError)
   const start = Buffer.from(bytes.subarray(0, 4)).toString('hex')
   if (start.startsWith(signatures.png)) {
-    if (index !== undefined) throw new OptionError(`--index chooses images of an IDX file; ${path} is a PNG: leave it out`)
+    if (index !== undefined)
+      throw new OptionError(`--index chooses images of an IDX file; ${path} is a PNG: leave it out`)
     const { shape, data } = decodePng(bytes, channels, path)
     return { indices: [0], dataset: make(data, [1, ...shape]) }
   }

@@ -18,7 +18,8 @@ export function setupCommand(): Command {
 }
 
 const helpText = `
-It needs a C++20 compiler, make and Python 3, and says how to get what is missing. ONEDNN_ROOT names a oneDNN >= 3.2 to use.
+It needs a C++20 compiler, make and Python 3, and says how to get what is missing. ONEDNN_ROOT names a oneDNN >= 3.2
+to use instead.
 
 Examples:
   mlpconv setup

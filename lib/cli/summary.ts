@@ -36,9 +36,13 @@ export function summaryCommand(): Command {
     .option('--resize <n>', 'height and width of the images', integer(1), 224)
     .option('--channels <n>', 'channels of the images', integer(1), 1)
     .option('--batch-size <n>', 'images per step', integer(1), 1)
-    .addOption(new Option('--dtype <type>', 'type of the activations').choices(['float32', 'bfloat16']).default('float32'))
+    .addOption(
+      new Option('--dtype <type>', 'type of the activations').choices(['float32', 'bfloat16']).default('float32'),
+    )
     .option('--depth <n>', 'how deep layers are listed, 1 for the outermost (default: all)', integer(1))
-    .addOption(new Option('--compare <what>', 'print the weights of another layer beside').choices(Object.keys(comparisons)))
+    .addOption(
+      new Option('--compare <what>', 'print the weights of another layer beside').choices(Object.keys(comparisons)),
+    )
   return addDeviceOptions(command)
     .option('--json', 'print one JSON object')
     .addHelpText('after', helpText)
@@ -67,5 +71,6 @@ async function summarize(options: SummaryOptions): Promise<void> {
 
 function describeComparison({ name, weights }: { name: string; weights: number }, { totals }: Summary): string {
   const times = (weights / totals.parameters).toFixed(1)
-  return `${name}: ${formatCount(weights)} weights, ${times} times as many as the ${formatCount(totals.parameters)} parameters of all of NiN.`
+  const all = `the ${formatCount(totals.parameters)} parameters of all of NiN`
+  return `${name}: ${formatCount(weights)} weights, ${times} times as many as ${all}.`
 }

@@ -1,6 +1,6 @@
 /** Parameters: the weights and biases of layers. */
 import type { Device } from '../device.js'
-import { DTypeError, OptionError, ShapeError } from '../errors.js'
+import { DeviceError, DTypeError, OptionError, ShapeError } from '../errors.js'
 import { elementCount } from '../graph/graph.js'
 import type { Liftable } from '../graph/trace.js'
 import type { Initializer } from '../init/initializer.js'
@@ -24,6 +24,8 @@ export class Parameter implements Liftable {
   /** Host values in logical order, or the device's tensor, which is then the truth. */
   #values: Float32Array | Tensor<'float32'> | undefined
   #upload: Promise<void> | undefined
+  /** Whether a run changes the values. */
+  #held = false
 
   /** @param shape undefined stands for a size that `resolve` will tell */
   constructor(shape: LazyShape, initializer: Initializer) {
@@ -78,8 +80,12 @@ export class Parameter implements Liftable {
     if (!this.#values && !isComplete(this.#declared)) this.#shape = undefined
   }
 
-  /** What makes the first values: a new initializer, given the one so far. Values that there are are dropped. */
+  /**
+   * What makes the first values: a new initializer, given the one so far. Values that there are are dropped. Throws OptionError
+   * while a run holds them.
+   */
   initialize(change: (initializer: Initializer) => Initializer): void {
+    if (this.#held) throw new OptionError(this.#describeRun('it cannot be initialized before the run ends'))
     this.#initializer = change(this.#initializer)
     this.#values = undefined
   }
@@ -111,11 +117,17 @@ export class Parameter implements Liftable {
     else this.#values = values.slice()
   }
 
-  /** The values on a device; they move there when they are first asked for, and stay. */
+  /**
+   * The values on a device; they move there when they are first asked for, and stay. Rejects with DeviceError if they are
+   * elsewhere while a run holds them.
+   */
   async onDevice(device: Device): Promise<Tensor<'float32'>> {
     for (;;) {
       const values = this.#requireMaterialized()
       if (values instanceof Tensor && values.device === device) return values
+      if (this.#held && values instanceof Tensor) {
+        throw new DeviceError(this.#describeRun('its values cannot move; use the same device, or wait for the run to end'))
+      }
       this.#upload ??= this.#moveTo(device).finally(() => {
         this.#upload = undefined
       })
@@ -128,6 +140,25 @@ export class Parameter implements Liftable {
     this.#requireFit(tensor.shape)
     this.#shape = tensor.shape
     this.#values = tensor
+  }
+
+  /**
+   * Keeps the values where a run changes them: until they are let go, no other run can hold them, and they neither move nor are
+   * dropped.
+   *
+   * @returns lets them go
+   * @throws OptionError if a run holds them
+   */
+  hold(): () => void {
+    if (this.#held) throw new OptionError(this.#describeRun('wait for the run to end, or end it with its signal or its return()'))
+    this.#held = true
+    return () => {
+      this.#held = false
+    }
+  }
+
+  #describeRun(advice: string): string {
+    return `a parameter of shape ${this.describeShape()} is being trained already; ${advice}`
   }
 
   async #moveTo(device: Device): Promise<void> {

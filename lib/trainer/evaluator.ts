@@ -4,6 +4,7 @@ import type { Device } from '../device.js'
 import type { Module } from '../nn/module.js'
 import { Tensor } from '../tensor.js'
 import { readMetrics } from './metrics.js'
+import { disposeOnFailure } from './ownership.js'
 import { Pass } from './pass.js'
 import { ResidentData } from './resident.js'
 import { evaluationStep, metricsLength, type StepOptions } from './step.js'
@@ -27,20 +28,22 @@ export class Evaluator {
   ) {}
 
   /** @param stepOptions what a step of so many samples is told */
-  static async create(
+  static create(
     net: Module,
     device: Device,
     dataset: Dataset,
     batchSize: number,
     stepOptions: (batchSize: number) => StepOptions,
   ): Promise<Evaluator> {
-    const data = await ResidentData.upload(device, dataset)
-    const metrics = Tensor.zeros(device, [metricsLength(dataset.classes.length)], 'float64')
-    const counters = Tensor.zeros(device, [4], 'int64')
-    const named = { ...data.tensors, counters, metrics }
-    const build = (size: number) => evaluationStep(net, stepOptions(size))
-    const pass = await Pass.create(device, data.count, Math.min(batchSize, data.count), build, named)
-    return new Evaluator(data, counters, metrics, pass)
+    return disposeOnFailure(async (own) => {
+      const data = own(await ResidentData.upload(device, dataset))
+      const metrics = own(Tensor.zeros(device, [metricsLength(dataset.classes.length)], 'float64'))
+      const counters = own(Tensor.zeros(device, [4], 'int64'))
+      const named = { ...data.tensors, counters, metrics }
+      const build = (size: number) => evaluationStep(net, stepOptions(size))
+      const pass = await Pass.create(device, data.count, Math.min(batchSize, data.count), build, named)
+      return new Evaluator(data, counters, metrics, pass)
+    })
   }
 
   /** Bytes of the arena that a step needs. */

@@ -57,8 +57,8 @@ interface Trouble {
 function diagnose({ samples, lossSum, liveLogits }: Metrics, steps: number): Trouble | undefined {
   const dead = liveLogits.flatMap((live, label) => (live === 0 ? [label] : []))
   if (dead.length > 0) {
-    const which = dead.length === 1 ? `class ${dead.join()} is` : `classes ${dead.join(', ')} are`
-    const message = `the logits of ${which} 0 for every sample: the last ReLU is dead there and gets no gradient. Try: ${advice}`
+    const which = `${dead.length === 1 ? 'class' : 'classes'} ${dead.join(', ')}`
+    const message = `the logits of ${which} are 0 for every sample: the last ReLU is dead there and gets no gradient. Try: ${advice}`
     return { kind: 'dead logits', message }
   }
   const start = Math.log(liveLogits.length)

@@ -5,7 +5,7 @@ import { DeviceError, OptionError } from '../errors.js'
 import { convolutionPrecisions, type ConvolutionPrecision } from '../graph/trace.js'
 import type { Schedule } from '../optim/schedule.js'
 import { constant } from '../optim/schedule.js'
-import type { SGD } from '../optim/sgd.js'
+import { SGD } from '../optim/sgd.js'
 import { describe } from '../ops/check.js'
 
 /** How activations are computed. Master weights, loss and update are float32 in all of them. */
@@ -63,6 +63,14 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   if (typeof optimizer !== 'object' || optimizer === null || !('lr' in optimizer)) {
     throw new OptionError(`Trainer: optimizer must be made by optim.SGD({ lr }); received ${describe(optimizer)}`)
   }
+  const checkpoint: unknown = options.checkpoint
+  if (checkpoint !== undefined && (typeof checkpoint !== 'string' || checkpoint === '')) {
+    throw new OptionError(`Trainer: checkpoint must be the path of a file; received ${describe(checkpoint)}`)
+  }
+  const metadata: unknown = options.metadata ?? {}
+  if (typeof metadata !== 'object' || Object.values(metadata!).some((text) => typeof text !== 'string')) {
+    throw new OptionError(`Trainer: metadata must be an object of texts; received ${describe(metadata)}`)
+  }
   const schedule = options.schedule ?? constant()
   if (typeof (schedule as unknown) !== 'function') {
     throw new OptionError(`Trainer: schedule must be a function of (step, totalSteps); received ${describe(schedule)}`)
@@ -72,7 +80,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     throw new DeviceError('Trainer: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU')
   }
   return {
-    optimizer: options.optimizer,
+    optimizer: SGD(options.optimizer),
     batchSize: requireInteger('Trainer', 'batchSize', options.batchSize, 1),
     epochs: requireInteger('Trainer', 'epochs', options.epochs, 1),
     schedule,

@@ -16,8 +16,8 @@ export interface PredictOptions {
 }
 
 /**
- * The logits of each image in turn, in evaluation mode; the images are resized and normalised as in training. The labels do
- * not matter.
+ * The logits of each image in turn, in evaluation mode; the images are resized and normalised as in training. The labels
+ * do not matter.
  *
  * @throws ShapeError if the images do not fit the network; OutOfMemoryError
  */

@@ -1,9 +1,21 @@
 /** A data set as it lies on a device: uint8 and whole, so that a step does nothing on the host. */
-import type { Dataset } from '../data/dataset.js'
+import { createDataset, type Dataset } from '../data/dataset.js'
 import type { Device } from '../device.js'
+import { OptionError } from '../errors.js'
 import type { TensorSpec } from '../graph/graph.js'
+import { describe } from '../ops/check.js'
 import { Tensor } from '../tensor.js'
+import { disposeOnFailure } from './ownership.js'
 import type { StepData } from './step.js'
+
+/** Checks that a data set is one. Throws OptionError, and what `createDataset` throws. */
+export function requireDataset(where: string, dataset: Dataset): void {
+  const given: unknown = dataset
+  if (typeof given !== 'object' || given === null || !('images' in given) || !('shape' in given)) {
+    throw new OptionError(`${where}: expected a data set, such as data.fromArrays makes; received ${describe(given)}`)
+  }
+  createDataset(dataset)
+}
 
 /** What the images are on the device. Their memory is NHWC on the host too. */
 function imagesSpec({ shape }: Dataset): TensorSpec {
@@ -39,13 +51,16 @@ export class ResidentData {
   ) {}
 
   /** Copies a data set to the device; the order is the data set's own. */
-  static async upload(device: Device, dataset: Dataset): Promise<ResidentData> {
-    const { count } = dataset.shape
-    const images = Tensor.zeros(device, imagesSpec(dataset).shape, 'uint8')
-    await device.write(images.binding, dataset.images)
-    const labels = await Tensor.from(dataset.labels, [count], { dtype: 'int32', device })
-    const order = await Tensor.from(Int32Array.from({ length: count }, (_, i) => i), [count], { dtype: 'int32', device })
-    return new ResidentData(count, { images, labels, order })
+  static upload(device: Device, dataset: Dataset): Promise<ResidentData> {
+    return disposeOnFailure(async (own) => {
+      const { count } = dataset.shape
+      const images = own(Tensor.zeros(device, imagesSpec(dataset).shape, 'uint8'))
+      await device.write(images.binding, dataset.images)
+      const labels = own(await Tensor.from(dataset.labels, [count], { dtype: 'int32', device }))
+      const indices = Int32Array.from({ length: count }, (_, i) => i)
+      const order = own(await Tensor.from(indices, [count], { dtype: 'int32', device }))
+      return new ResidentData(count, { images, labels, order })
+    })
   }
 
   /** Frees the device's memory. */

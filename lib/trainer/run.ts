@@ -7,6 +7,7 @@ import { Random } from '../random.js'
 import { Tensor } from '../tensor.js'
 import { flatten, flatView, type FlatLayout } from './flat.js'
 import type { ResolvedOptions } from './options.js'
+import { disposeOnFailure } from './ownership.js'
 import { Pass } from './pass.js'
 import { ResidentData } from './resident.js'
 import { metricsLength, trainingStep, type StepOptions } from './step.js'
@@ -47,17 +48,19 @@ export class TrainingRun {
     const totalSteps = epochs * Math.ceil(dataset.shape.count / batchSize)
     const rates = learningRates(optimizer, schedule, totalSteps)
     const parameters = await flatten(device, layout)
-    const data = await ResidentData.upload(device, dataset)
-    const state: State = {
-      counters: Tensor.zeros(device, [4], 'int64'),
-      metrics: Tensor.zeros(device, [metricsLength(dataset.classes.length)], 'float64'),
-      gradients: Tensor.zeros(device, [layout.length], 'float32'),
-      learningRates: await Tensor.from(rates, [totalSteps], { dtype: 'float32', device }),
-      ...(optimizer.momentum > 0 ? { momentum: Tensor.zeros(device, [layout.length], 'float32') } : {}),
-    }
-    const build = (size: number) => trainingStep(net, layout, stepOptions(size), optimizer, totalSteps)
-    const pass = await Pass.create(device, data.count, batchSize, build, { ...data.tensors, ...state, parameters })
-    return new TrainingRun(device, layout, options, data, state, pass)
+    return disposeOnFailure(async (own) => {
+      const data = own(await ResidentData.upload(device, dataset))
+      const state: State = {
+        counters: own(Tensor.zeros(device, [4], 'int64')),
+        metrics: own(Tensor.zeros(device, [metricsLength(dataset.classes.length)], 'float64')),
+        gradients: own(Tensor.zeros(device, [layout.length], 'float32')),
+        learningRates: own(await Tensor.from(rates, [totalSteps], { dtype: 'float32', device })),
+        ...(optimizer.momentum > 0 ? { momentum: own(Tensor.zeros(device, [layout.length], 'float32')) } : {}),
+      }
+      const build = (size: number) => trainingStep(net, layout, stepOptions(size), optimizer, totalSteps)
+      const pass = await Pass.create(device, data.count, batchSize, build, { ...data.tensors, ...state, parameters })
+      return new TrainingRun(device, layout, options, data, state, pass)
+    })
   }
 
   get stepsPerEpoch(): number {

@@ -1,11 +1,12 @@
 /** The graphs of one training step and of one evaluation step, data to metrics. */
+import { ShapeError } from '../errors.js'
 import { differentiate } from '../graph/differentiate.js'
 import { opDefinition } from '../ops/list.js'
 import type { DType, Graph, Node, TensorSpec, ValueId } from '../graph/graph.js'
 import { GraphBuilder, type ConvolutionPrecision, type Liftable, type Tracer } from '../graph/trace.js'
 import type { Module } from '../nn/module.js'
 import { addOp } from '../ops/add.js'
-import { requireShape } from '../ops/check.js'
+import { describeShape } from '../ops/check.js'
 import { softmaxCrossEntropyOp } from '../ops/crossEntropy.js'
 import { fillOp } from '../ops/fill.js'
 import { accumulateMetricsOp, advanceOp, gatherImagesOp, sgdOp } from '../ops/training.js'
@@ -161,7 +162,12 @@ function forward(
   const outputShape = [microBatch, data.images.shape[1]!, ...size]
   const [x, y] = builder.apply(gatherImagesOp, { mean, std, outputShape, dtype }, [images, labels, order, counters])
   const logits = net.trace(x!)
-  requireShape(net.constructor.name, 'its output', logits, [microBatch, classes])
+  if (logits.shape.length !== 2 || logits.shape[1] !== classes) {
+    throw new ShapeError(
+      `${net.constructor.name}: expected a logit for each of the data's ${classes} classes, [${microBatch}, ${classes}]; ` +
+        `the network's output is ${describeShape(logits.shape)}`,
+    )
+  }
   const divisor = batchSize
   const [loss, dlogits, correct] = builder.apply(softmaxCrossEntropyOp, { divisor }, [logits, y!])
   builder.apply(accumulateMetricsOp, { divisor }, [logits, loss!, correct!, counters, metrics])

@@ -2,15 +2,18 @@
 import { requireOptions } from '../check.js'
 import type { Dataset } from '../data/dataset.js'
 import { resolveDevice, type Device } from '../device.js'
-import { CheckpointError, NonFiniteLossError } from '../errors.js'
-import type { Module } from '../nn/module.js'
-import { readCheckpoint, writeCheckpoint, type Checkpoint, type Epoch } from './checkpoint.js'
+import { CheckpointError, NonFiniteLossError, OptionError } from '../errors.js'
+import { Module } from '../nn/module.js'
+import { writeState } from '../nn/stateDict.js'
+import { describe } from '../ops/check.js'
+import { readCheckpoint, writeCheckpoint, type Checkpoint, type Epoch, type TrainingProgress } from './checkpoint.js'
 import { Evaluator, type Evaluation } from './evaluator.js'
 import { flatLayout, type FlatLayout } from './flat.js'
 import { LearningWatch, metricsBetween, readMetrics, type Metrics } from './metrics.js'
 import { resolveOptions, type ResolvedOptions, type TrainerOptions } from './options.js'
+import { claim } from './ownership.js'
 import { chooseMicroBatch } from './pass.js'
-import { inputShape, stepData } from './resident.js'
+import { inputShape, requireDataset, stepData } from './resident.js'
 import { TrainingRun } from './run.js'
 import { metricsLength, type StepOptions } from './step.js'
 
@@ -68,6 +71,9 @@ export class Trainer {
     readonly net: Module,
     options: TrainerOptions,
   ) {
+    if (!((net as unknown) instanceof Module)) {
+      throw new OptionError(`Trainer: expected a module, such as new NiN(); received ${describe(net)}`)
+    }
     this.#options = resolveOptions(options)
   }
 
@@ -80,54 +86,75 @@ export class Trainer {
    * Trains, and yields each epoch's result when it is done. A run is the same to the bit for the same seed on the same
    * machine and thread count, also when it is stopped and resumed.
    *
-   * @throws ShapeError if the data does not fit the network; NonFiniteLossError if the loss becomes NaN or infinite;
-   * CheckpointError; OutOfMemoryError; the signal's reason if it is aborted
+   * @throws ShapeError if the data does not fit the network; OptionError if the network is being trained already;
+   * NonFiniteLossError if the loss becomes NaN or infinite; CheckpointError; OutOfMemoryError; the signal's reason if it is aborted
    */
   async *fit(train: Dataset, options: FitOptions = {}): AsyncGenerator<Epoch, void, undefined> {
-    requireOptions('fit', options, ['validation', 'signal', 'onProgress', 'onWarning', 'resume'])
-    const { epochs, checkpoint, metadata } = this.#options
-    const { validation, signal, resume, onWarning } = options
-    signal?.throwIfAborted()
+    requireFitOptions(options)
+    requireDataset('fit', train)
+    options.signal?.throwIfAborted()
     const layout = this.#layout(train)
-    const restored = resume === undefined ? undefined : await this.#readCheckpoint(resume, layout, train)
-    if (restored) await this.net.loadStateDict(restored.parameters)
+    const release = claim(layout.entries.map(({ parameter }) => parameter))
+    try {
+      yield* this.#fit(train, layout, options)
+    } finally {
+      release()
+    }
+  }
 
+  async *#fit(train: Dataset, layout: FlatLayout, options: FitOptions): AsyncGenerator<Epoch, void, undefined> {
+    const { validation, resume, onWarning } = options
+    const restored = resume === undefined ? undefined : await this.#readCheckpoint(resume, layout, train)
+    if (restored) await writeState(this.net.namedParameters(), restored.parameters, resume!)
     const stepOptions = (size: number): StepOptions => this.#stepOptions(train, size)
     const run = await TrainingRun.create(this.net, this.device, layout, train, this.#options, stepOptions)
-    if (restored) await run.writeMomentum(restored.momentum)
-    const evaluator = validation && (await this.#evaluator(validation))
-    const history = [...(restored?.progress.history ?? [])]
-    const zero = new Float64Array(metricsLength(train.classes.length))
-    const watch = new LearningWatch((message) => onWarning?.(message))
+    let evaluator: Evaluator | undefined
     try {
-      for (let epoch = history.length; epoch < epochs; epoch++) {
-        const resumed = epoch === restored?.progress.epoch ? restored.progress : undefined
-        const begin = { step: resumed?.step ?? 0, metrics: resumed ? Float64Array.from(resumed.metrics) : zero }
-        const clock: Clock = { seconds: 0, steps: 0, samples: 0 }
-        const { step, metrics } = await this.#runEpoch(run, epoch, begin, clock, watch, options)
-        const save = async (done: number, doneSteps: number, raw: Float64Array): Promise<void> => {
-          if (checkpoint === undefined) return
-          const { seed, batchSize } = this.#options
-          const samples = train.shape.count
-          const progress = { seed, batchSize, samples, epoch: done, step: doneSteps, metrics: [...raw], history }
-          await writeCheckpoint(checkpoint, this.net, await run.readMomentum(), { version: 1, ...progress }, metadata)
-        }
-        let test: Evaluation | undefined
-        try {
-          signal?.throwIfAborted()
-          test = await evaluator?.run(signal)
-        } catch (error) {
-          if (signal?.aborted) await save(epoch, step, metrics)
-          throw error
-        }
-        const result = summarize(epoch, readMetrics(metrics), clock, test)
-        history.push(result)
-        await save(epoch + 1, 0, zero)
-        yield result
-      }
+      if (restored) await run.writeMomentum(restored.momentum)
+      evaluator = validation && (await this.#evaluator(validation))
+      const watch = new LearningWatch((message) => onWarning?.(message))
+      yield* this.#epochs(run, evaluator, train, restored?.progress, watch, options)
     } finally {
       run.dispose()
       evaluator?.dispose()
+    }
+  }
+
+  async *#epochs(
+    run: TrainingRun,
+    evaluator: Evaluator | undefined,
+    train: Dataset,
+    restored: TrainingProgress | undefined,
+    watch: LearningWatch,
+    options: FitOptions,
+  ): AsyncGenerator<Epoch, void, undefined> {
+    const { epochs, checkpoint, metadata, seed, batchSize } = this.#options
+    const { signal } = options
+    const history = [...(restored?.history ?? [])]
+    const zero = new Float64Array(metricsLength(train.classes.length))
+    const save = async (epoch: number, step: number, raw: Float64Array): Promise<void> => {
+      if (checkpoint === undefined) return
+      const samples = train.shape.count
+      const progress = { seed, batchSize, samples, epoch, step, metrics: [...raw], history }
+      await writeCheckpoint(checkpoint, this.net, await run.readMomentum(), { version: 1, ...progress }, metadata)
+    }
+    for (let epoch = history.length; epoch < epochs; epoch++) {
+      const resumed = epoch === restored?.epoch ? restored : undefined
+      const begin = { step: resumed?.step ?? 0, metrics: resumed ? Float64Array.from(resumed.metrics) : zero }
+      const clock: Clock = { seconds: 0, steps: 0, samples: 0 }
+      const { step, metrics } = await this.#runEpoch(run, epoch, begin, clock, watch, options)
+      let test: Evaluation | undefined
+      try {
+        signal?.throwIfAborted()
+        test = await evaluator?.run(signal)
+      } catch (error) {
+        if (signal?.aborted) await save(epoch, step, metrics)
+        throw error
+      }
+      const result = summarize(epoch, readMetrics(metrics), clock, test)
+      history.push(result)
+      await save(epoch + 1, 0, zero)
+      yield result
     }
   }
 
@@ -137,6 +164,8 @@ export class Trainer {
    * @throws ShapeError if the data does not fit the network; OutOfMemoryError; the signal's reason if it is aborted
    */
   async evaluate(dataset: Dataset, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Evaluation> {
+    requireDataset('evaluate', dataset)
+    requireSignal('evaluate', signal)
     signal?.throwIfAborted()
     this.net.materialize(inputShape(dataset, 1), { seed: this.#options.seed })
     const evaluator = await this.#evaluator(dataset)
@@ -205,7 +234,7 @@ export class Trainer {
   /** Reads a checkpoint and checks that it is of this very run. */
   async #readCheckpoint(path: string, layout: FlatLayout, train: Dataset): Promise<Checkpoint> {
     const checkpoint = await readCheckpoint(path)
-    const { progress, momentum } = checkpoint
+    const { progress, parameters, momentum } = checkpoint
     const { seed, batchSize, optimizer } = this.#options
     const same = { seed, batchSize, samples: train.shape.count }
     for (const name of ['seed', 'batchSize', 'samples'] as const) {
@@ -216,9 +245,16 @@ export class Trainer {
         )
       }
     }
-    const missing = layout.entries.find(({ key, parameter }) => {
-      return momentum.get(key)?.length !== parameter.shape.reduce((a, b) => a * b, 1)
-    })
+    const { epoch, step, metrics, history } = progress
+    const steps = Math.ceil(same.samples / same.batchSize)
+    const counted = metricsLength(train.classes.length)
+    if (history.length !== epoch || step > steps || metrics.length !== counted) {
+      throw new CheckpointError(
+        `${path}: expected a result for each of ${epoch} epochs, at most ${steps} steps of the next and ${counted} metrics for ` +
+          `${train.classes.length} classes; received ${history.length} results, ${step} steps and ${metrics.length} metrics`,
+      )
+    }
+    const missing = layout.entries.find(({ key }) => momentum.get(key)?.length !== parameters.get(key)?.data.length)
     if (optimizer.momentum > 0 && missing) {
       throw new CheckpointError(
         `${path}: expected the momentum of ${missing.key}, since the optimizer has momentum; received none of its size`,
@@ -235,6 +271,27 @@ export class Trainer {
       step,
     )
   }
+}
+
+function requireFitOptions(options: FitOptions): void {
+  requireOptions('fit', options, ['validation', 'signal', 'onProgress', 'onWarning', 'resume'])
+  const { validation, signal, onProgress, onWarning, resume } = options
+  if (validation !== undefined) requireDataset('fit: validation', validation)
+  requireSignal('fit', signal)
+  for (const [name, given] of Object.entries({ onProgress, onWarning }) as [string, unknown][]) {
+    if (given === undefined || typeof given === 'function') continue
+    throw new OptionError(`fit: ${name} must be a function; received ${describe(given)}`)
+  }
+  if (resume !== undefined && typeof (resume as unknown) !== 'string') {
+    throw new OptionError(`fit: resume must be the path of a checkpoint; received ${describe(resume)}`)
+  }
+}
+
+/** Not by `instanceof`, which fails for a signal of another realm. */
+function requireSignal(where: string, signal: AbortSignal | undefined): void {
+  const given: unknown = signal
+  if (given === undefined || (typeof given === 'object' && given !== null && 'throwIfAborted' in given)) return
+  throw new OptionError(`${where}: signal must be an AbortSignal; received ${describe(given)}`)
 }
 
 function summarize(epoch: number, metrics: Metrics, clock: Clock, test: Evaluation | undefined): Epoch {

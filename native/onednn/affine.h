@@ -21,6 +21,15 @@ struct AffineLayouts {
         bias(affine.bias ? layout(affine.biasSpec()) : dnnl::memory::desc()) {}
 };
 
+/// How many threads to plan a primitive for. Little work is faster done by one than shared out; and the
+/// barriers in some of oneDNN's kernels spin, which costs a time slice each where another program has the
+/// other core.
+inline int teamSize(const OneDnnDevice& device, const Affine& affine) {
+  constexpr int64_t leastFlops = 8'000'000;
+  const int64_t flops = 2 * affine.ySpec().elements() * (affine.weightSpec().elements() / affine.weight[0]);
+  return flops < leastFlops ? 1 : device.threads();
+}
+
 /// The attributes of a forward primitive: with a ReLU behind it, if there is one.
 inline dnnl::primitive_attr forwardAttributes(const Affine& affine) {
   dnnl::post_ops postOps;

@@ -16,11 +16,13 @@ dnnl::inner_product_forward::primitive_desc forwardDesc(const OneDnnDevice& devi
 
 std::shared_ptr<Kernel> createLinear(OneDnnDevice& device, const KernelDescription& description) {
   const Linear linear = Linear::forward(description);
+  const Team team(teamSize(device, linear));
   return affineForward<dnnl::inner_product_forward>(device, linear, forwardDesc(device, linear));
 }
 
 std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const KernelDescription& description) {
   const Linear linear = Linear::backwardData(description);
+  const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);
   return affineBackwardData<dnnl::inner_product_backward_data>(
       device, linear,
@@ -30,6 +32,7 @@ std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const Ker
 std::shared_ptr<Kernel> createLinearBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
   const Linear linear = Linear::backwardWeights(description);
+  const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);
   return affineBackwardWeights<dnnl::inner_product_backward_weights>(
       device, linear,

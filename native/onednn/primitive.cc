@@ -1,5 +1,7 @@
 #include "primitive.h"
 
+#include <omp.h>
+
 namespace mlpconv {
 namespace {
 
@@ -29,6 +31,13 @@ void* locate(const Place& place, const Arguments& arguments) {
 }
 
 }  // namespace
+
+Team::Team(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+
+Team::~Team() { omp_set_num_threads(before_); }
+
+PrimitiveKernel::PrimitiveKernel(const OneDnnDevice& device)
+    : engine_(device.engine()), stream_(device.stream()), threads_(omp_get_max_threads()) {}
 
 Place PrimitiveKernel::temporary(size_t bytes) {
   const Place place = {Place::In::workspace, workspaceBytes_};
@@ -92,6 +101,7 @@ std::vector<std::string> PrimitiveKernel::implementations() const {
 }
 
 void PrimitiveKernel::run(const Arguments& arguments) {
+  const Team team(threads_);
   for (Step& step : steps_) {
     for (Binding& binding : step.bindings) {
       binding.memory.set_data_handle(locate(binding.place, arguments));

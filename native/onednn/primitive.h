@@ -26,9 +26,22 @@ struct PrimitiveArgument {
   Place place;
 };
 
+/// The number of OpenMP's threads for this thread, for as long as it lives.
+class Team {
+ public:
+  explicit Team(int threads);
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  ~Team();
+
+ private:
+  int before_;
+};
+
 class PrimitiveKernel final : public Kernel {
  public:
-  explicit PrimitiveKernel(const OneDnnDevice& device) : engine_(device.engine()), stream_(device.stream()) {}
+  /// Its primitives run with as many threads as there are now, for which they were or will be planned.
+  explicit PrimitiveKernel(const OneDnnDevice& device);
 
   /// Reserves a place in the workspace.
   Place temporary(size_t bytes);
@@ -87,6 +100,7 @@ class PrimitiveKernel final : public Kernel {
 
   dnnl::engine engine_;
   dnnl::stream stream_;
+  int threads_;
   std::vector<Step> steps_;
   std::vector<Pack> packs_;
   size_t workspaceBytes_ = 0;

@@ -304,15 +304,26 @@ std::vector<Case> cases(Device& device) {
              Shape{1, 2, 5, 9, 3, 1, 7, 1, 2, 0, 3},    //
              Shape{1, 17, 8, 8, 33, 2, 2, 2, 2},        // just above a vector
              Shape{2, 4, 4, 4, 6, 1, 1, 3, 3},          // a stride larger than the kernel
+             Shape{2, 3, 9, 2, 4, 3, 3, 2, 4, 1, 1},    // narrower than the stride
              Shape{1, 3, 4, 4, 5, 1, 1, 1, 1, 3, 3},    // rows that see padding only
              Shape{1, 16, 3, 3, 16, 3, 3, 2, 1, 5, 4},  //
-             Shape{1, 1, 12, 12, 2, 11, 11, 1, 1, 5, 5}, Shape{1, 2, 6, 6, 2, 4, 4, 3, 3, 1, 1},  //
+             Shape{1, 1, 12, 12, 2, 11, 11, 1, 1, 5, 5},
+             Shape{1, 2, 6, 6, 2, 4, 4, 3, 3, 1, 1},  //
+             Shape{4, 1, 64, 64, 96, 11, 11, 4, 4},   // enough work for two threads
+             Shape{4, 32, 12, 12, 32, 5, 5, 1, 1, 2, 2},
+             Shape{8, 64, 12, 12, 64, 1, 1},
+             Shape{16, 64, 4, 4, 64, 3, 3, 1, 1, 1, 1},
          }) {
       all.push_back(
           {type + "convolution " + shape.name(), [=, &device] { testConvolution(device, shape, dtype); }});
     }
-    for (const auto& [n, in, out] :
-         {std::array<int64_t, 3>{1, 1, 1}, {2, 3, 5}, {1, 40, 10}, {7, 33, 17}, {16, 64, 32}, {5, 10, 1}}) {
+    for (const auto& [n, in, out] : {std::array<int64_t, 3>{1, 1, 1},
+                                     {2, 3, 5},
+                                     {1, 40, 10},
+                                     {7, 33, 17},
+                                     {16, 64, 32},
+                                     {5, 10, 1},
+                                     {64, 512, 256}}) {
       all.push_back(
           {type + "linear " + std::to_string(n) + ", " + std::to_string(in) + " to " + std::to_string(out),
            [=, &device] { testLinear(device, n, in, out, dtype); }});

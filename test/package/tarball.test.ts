@@ -1,6 +1,6 @@
 /** The packed tarball, installed and used in an empty folder as a stranger would. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -50,16 +50,22 @@ test('has a command line', async () => {
   expect((await execute(mlpconv, ['summary'], { cwd: folder })).stdout).toContain('1,992,166')
 })
 
-test('has strict types', async () => {
+test('has strict types, which the examples of the README keep to', async () => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
+  expect(examples.length).toBeGreaterThan(3)
+  const files = examples.map((_, i) => `readme-${i}.ts`)
+  await Promise.all(examples.map((code, i) => writeFile(join(folder, files[i]!), code)))
   await writeFile(
     join(folder, 'types.ts'),
     `import { nn, type Tensor } from 'mlpconv'
      const layer: nn.Conv2d = new nn.Conv2d(3, 5, 1)
      // @ts-expect-error: a number was expected
-     new nn.Conv2d('3', 5)
+     new nn.Conv2d('3', 5, 1)
      export const predict = (x: Tensor): Promise<Tensor> => layer.predict(x)`,
   )
-  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,esnext.disposable']
+  const libraries = ['--lib', 'es2023,esnext.disposable,dom']
+  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', ...libraries]
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  await execute(process.execPath, [tsc, ...flags, '--types', '', 'types.ts'], { cwd: folder })
+  await execute(process.execPath, [tsc, ...flags, 'types.ts', ...files], { cwd: folder })
 }, 120_000)
