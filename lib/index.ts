@@ -2,7 +2,7 @@
 export * from './errors.js'
 export { openDevice, type Device, type DeviceName, type OpenOptions } from './device.js'
 export type { DType, TensorSpec } from './graph/graph.js'
-export type { Tracer, TraceOptions } from './graph/trace.js'
+export type { ConvolutionPrecision, Tracer, TraceOptions } from './graph/trace.js'
 export { jit, vjp, type Jitted, type Traceable, type VjpOptions, type VjpResult } from './jit.js'
 export { tensor, Tensor, type TensorOptions } from './tensor.js'
 

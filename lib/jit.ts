@@ -190,7 +190,7 @@ export async function vjp(
   const given: unknown = fn
   if (typeof given !== 'function') throw new OptionError(`vjp: expected a function; received ${describe(given)}`)
   const traceable = ('traceable' in fn ? fn.traceable : fn) as Traceable
-  const variant = [inputs.length, options.training, options.seed, ...parameters.map(identityOf)].join()
+  const variant = [inputs.length, options.training, options.seed, options.precision, ...parameters.map(identityOf)].join()
   const compiled = cached(vjpCaches, traceable, variant, () => {
     return new CompiledFunction((tracers, builder) => {
       const [primals, flowing] = [tracers.slice(0, inputs.length), tracers.slice(inputs.length)]

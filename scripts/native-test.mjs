@@ -4,7 +4,7 @@
  *     node scripts/native-test.mjs [part of a name ...]
  *
  * Each test/native/<name>_test.cc is a program, linked with native/core and, if its name begins with `onednn_`, with
- * native/onednn and oneDNN. Objects are kept in build/native-test and compiled again when something they include changed.
+ * native/onednn (with its folders) and oneDNN. Objects are kept in build/native-test and compiled again when something they include changed.
  */
 import { existsSync, statSync } from 'node:fs'
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
@@ -88,7 +88,7 @@ async function inParallel(items, task) {
 async function main(wanted) {
   const { include, library } = await findOneDnn()
   const core = await sourcesIn('native/core')
-  const onednn = await sourcesIn('native/onednn')
+  const onednn = [...(await sourcesIn('native/onednn')), ...(await sourcesIn('native/onednn/winograd'))]
   const tests = (await sourcesIn('test/native')).filter((test) =>
     test.endsWith('_test.cc') && (wanted.length === 0 || wanted.some((part) => test.includes(part))))
   if (tests.length === 0) throw new SetupError(`no test in test/native is named like ${wanted.join(' or ')}`)

@@ -186,7 +186,7 @@ async function trainingCosts(
     std: new Array<number>(channels).fill(1),
     orderLength: batchSize,
   } as const
-  const options = { data, classes, batchSize, microBatch, dtype, seed: 0 }
+  const options = { data, classes, batchSize, microBatch, dtype, seed: 0, precision: 'default' } as const
   const step = trainingStep(net, flatLayout(net), options, optimizer, 1)
   const { of, compiled } = await costsOf(device, step.graph, step.repeat)
   const bound = step.inputs

@@ -1,6 +1,8 @@
 /** 2-D convolution (cross-correlation, as in every deep-learning library) and its two backward products. */
+import { requireOneOf } from '../check.js'
 import { ShapeError } from '../errors.js'
 import type { TensorSpec } from '../graph/graph.js'
+import { convolutionPrecisions, type ConvolutionPrecision } from '../graph/trace.js'
 import type { Attributes } from '../native/binding.js'
 import {
   describeShape,
@@ -42,9 +44,10 @@ function multiplyAdds(y: TensorSpec, weightShape: readonly number[]): number {
   return 2 * n * height * width * weightShape.reduce((product, size) => product * size, 1)
 }
 
-/** x [N,C,H,W], w [O,C,kh,kw], bias [O] or absent -> y [N,O,H',W']; attributes stride, padding, relu. */
+/** x [N,C,H,W], w [O,C,kh,kw], bias [O] or absent -> y [N,O,H',W']; attributes stride, padding, precision, relu. */
 export const conv2dOp: OpDefinition = {
   name: 'conv2d',
+  hasPrecision: true,
   infer([x, w, bias], { stride, padding }) {
     requireActivation('conv2d', 'x', x!)
     requireRank('conv2d', 'x', x!, 4, '[N, C, H, W]')
@@ -86,6 +89,7 @@ export const conv2dOp: OpDefinition = {
 /** dy, w -> dx of shape `inputShape`. */
 export const conv2dBackwardDataOp: OpDefinition = {
   name: 'conv2dBackwardData',
+  hasPrecision: true,
   infer([dy], { inputShape }) {
     return [{ shape: inputShape as number[], dtype: dy!.dtype }]
   },
@@ -95,6 +99,7 @@ export const conv2dBackwardDataOp: OpDefinition = {
 /** x, dy -> dw of shape `weightShape` and, if `bias`, dbias; float32. */
 export const conv2dBackwardWeightsOp: OpDefinition = {
   name: 'conv2dBackwardWeights',
+  hasPrecision: true,
   accumulates: true,
   optionalOutputsFrom: 1,
   infer(_inputs, attributes) {
@@ -116,6 +121,8 @@ export interface Conv2dOptions {
   readonly stride?: Size2d
   /** Zeros on each side; default 0. */
   readonly padding?: Size2d
+  /** Default: that of the trace, which is `default`. */
+  readonly precision?: ConvolutionPrecision
 }
 
 /**
@@ -133,6 +140,9 @@ export function conv2d<R>(x: Operand<R>, weight: Operand<R>, bias?: Operand<R>, 
     stride: pair('conv2d', 'stride', options.stride ?? 1, 1),
     padding: pair('conv2d', 'padding', options.padding ?? 0, 0),
     relu: false,
+    ...(options.precision !== undefined && {
+      precision: requireOneOf('conv2d', 'precision', options.precision, convolutionPrecisions),
+    }),
   }
   return x.apply(conv2dOp, attributes, bias ? [x, weight, bias] : [x, weight])
 }

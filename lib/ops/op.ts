@@ -40,6 +40,8 @@ export interface OpDefinition {
   readonly mutates?: readonly number[]
   /** It has the attribute `accumulate`: add to the outputs instead of overwriting them. */
   readonly accumulates?: boolean
+  /** It has the attribute `precision`, which is the trace's if none is given. */
+  readonly hasPrecision?: boolean
 }
 
 /** The floating-point types of activations. */

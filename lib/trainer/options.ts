@@ -2,6 +2,7 @@
 import { requireInteger, requireOneOf, requireOptions } from '../check.js'
 import type { Device, DeviceName } from '../device.js'
 import { DeviceError, OptionError } from '../errors.js'
+import { convolutionPrecisions, type ConvolutionPrecision } from '../graph/trace.js'
 import type { Schedule } from '../optim/schedule.js'
 import { constant } from '../optim/schedule.js'
 import { SGD } from '../optim/sgd.js'
@@ -24,6 +25,8 @@ export interface TrainerOptions {
   readonly device?: DeviceName | Device
   /** Default float32. */
   readonly dtype?: Precision
+  /** Of the convolutions. Default `default`. */
+  readonly precision?: ConvolutionPrecision
   /** Samples that go through the network at a time. It changes memory and speed, not the result. Default: chosen by size. */
   readonly microBatch?: number
   /** A file that is written at the end of each epoch and when training is stopped. Default: none. */
@@ -47,6 +50,7 @@ const names = [
   'seed',
   'device',
   'dtype',
+  'precision',
   'microBatch',
   'checkpoint',
   'metadata',
@@ -83,6 +87,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     seed: requireInteger('Trainer', 'seed', options.seed ?? 0, 0),
     device: options.device ?? 'auto',
     dtype,
+    precision: requireOneOf('Trainer', 'precision', options.precision ?? 'default', convolutionPrecisions),
     microBatch:
       options.microBatch === undefined ? undefined : requireInteger('Trainer', 'microBatch', options.microBatch, 1),
     checkpoint: options.checkpoint,

@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.js'
 import { differentiate } from '../graph/differentiate.js'
 import { opDefinition } from '../ops/list.js'
 import type { DType, Graph, Node, TensorSpec, ValueId } from '../graph/graph.js'
-import { GraphBuilder, type Liftable, type Tracer } from '../graph/trace.js'
+import { GraphBuilder, type ConvolutionPrecision, type Liftable, type Tracer } from '../graph/trace.js'
 import type { Module } from '../nn/module.js'
 import { addOp } from '../ops/add.js'
 import { describeShape } from '../ops/check.js'
@@ -37,6 +37,7 @@ export interface StepOptions {
   /** The type of activations. */
   readonly dtype: DType
   readonly seed: number
+  readonly precision: ConvolutionPrecision
 }
 
 /** What a step reads and writes outside of itself. */
@@ -84,7 +85,7 @@ export function trainingStep(
   optimizer: SGD,
   totalSteps: number,
 ): Step {
-  const builder = new StepBuilder({ training: true, seed: options.seed })
+  const builder = new StepBuilder({ training: true, seed: options.seed, precision: options.precision })
   const { batchSize, microBatch } = options
   const flat: TensorSpec = { shape: [layout.length], dtype: 'float32' }
   const parameters = builder.named('parameters', flat)
@@ -137,7 +138,7 @@ export function trainingStep(
 
 /** One evaluation step: data, forward, loss and correct count. */
 export function evaluationStep(net: Module, options: StepOptions): Step {
-  const builder = new StepBuilder({ training: false, seed: options.seed })
+  const builder = new StepBuilder({ training: false, seed: options.seed, precision: options.precision })
   const { counters } = forward(builder, net, options)
   const { microBatch } = options
   builder.apply(advanceOp, { step: 0, samples: microBatch, cursor: microBatch }, [counters])

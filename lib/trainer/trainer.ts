@@ -225,10 +225,10 @@ export class Trainer {
   }
 
   #stepOptions(dataset: Dataset, batchSize: number): StepOptions {
-    const { microBatch, dtype, seed } = this.#options
+    const { microBatch, dtype, seed, precision } = this.#options
     const data = stepData(dataset)
     const chosen = chooseMicroBatch(batchSize, data.size, microBatch)
-    return { data, classes: dataset.classes.length, batchSize, microBatch: chosen, dtype, seed }
+    return { data, classes: dataset.classes.length, batchSize, microBatch: chosen, dtype, seed, precision }
   }
 
   /** Reads a checkpoint and checks that it is of this very run. */

@@ -72,6 +72,10 @@ int64_t Attributes::integer(const std::string& name) const {
   return toInteger(name, read<double>(name, "an integer"));
 }
 
+const std::string& Attributes::text(const std::string& name) const {
+  return read<std::string>(name, "a string");
+}
+
 std::vector<double> Attributes::numbers(const std::string& name) const {
   return read<std::vector<double>>(name, "an array of numbers");
 }

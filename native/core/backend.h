@@ -47,6 +47,7 @@ class Attributes {
   bool boolean(const std::string& name) const;
   double number(const std::string& name) const;
   int64_t integer(const std::string& name) const;
+  const std::string& text(const std::string& name) const;
   std::vector<double> numbers(const std::string& name) const;
   std::vector<int64_t> integers(const std::string& name) const;
 

@@ -4,6 +4,7 @@
 
 #include "affine.h"
 #include "kernels.h"
+#include "winograd/winograd.h"
 
 namespace mlpconv {
 namespace {
@@ -51,6 +52,7 @@ auto chooseImplementation(const Conv2d& conv, int64_t rowSize, const Create& cre
 
 std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescription& description) {
   const Conv2d conv = Conv2d::forward(description);
+  if (auto kernel = winograd::tryForward(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   return affineForward<dnnl::convolution_forward>(
       device, conv, chooseImplementation(conv, conv.y[3], [&] { return forwardDesc(device, conv); }));
@@ -59,6 +61,7 @@ std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescripti
 std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const KernelDescription& description) {
   using Primitive = dnnl::convolution_backward_data;
   const Conv2d conv = Conv2d::backwardData(description);
+  if (auto kernel = winograd::tryBackwardData(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
   const auto& [kernelSize, stride, padding] = conv.window;
@@ -74,6 +77,7 @@ std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const Ker
 std::shared_ptr<Kernel> createConv2dBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
   const Conv2d conv = Conv2d::backwardWeights(description);
+  if (auto kernel = winograd::tryBackwardWeights(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
   const auto& [kernelSize, stride, padding] = conv.window;

@@ -20,8 +20,11 @@ TensorSpec f32(const Sizes& shape) { return {DType::float32, shape}; }
 TensorSpec bf16(const Sizes& shape) { return {DType::bfloat16, shape}; }
 const TensorSpec opaque = {DType::opaque, {0}};
 
-const AttributeMap convolution = {
-    {"stride", Numbers{2, 1}}, {"padding", Numbers{1, 0}}, {"relu", true}, {"accumulate", false}};
+const AttributeMap convolution = {{"stride", Numbers{2, 1}},
+                                  {"padding", Numbers{1, 0}},
+                                  {"precision", std::string("highest")},
+                                  {"relu", true},
+                                  {"accumulate", false}};
 const AttributeMap pooling = {{"stride", Numbers{2, 2}},
                               {"padding", Numbers{1, 1}},
                               {"kernelSize", Numbers{3, 2}},
@@ -90,6 +93,11 @@ void testConv2d() {
   attribute("padding", Numbers{-1, 0}, "padding to be two integers from 0");
   attribute("padding", Numbers{0, 4294967296.0}, "2^31 - 1");
   attribute("relu", 1.0, "'relu'");
+  attribute("precision", std::string("high"), "precision to be 'default' or 'highest', received 'high'");
+  attribute("precision", true, "'precision': expected a string");
+  check(conv.highest, "the precision to be read");
+  check(!read(with(convolution, "precision", std::string("default")), {x, weight}, y).highest,
+        "the default precision to be read");
   checkThrows<OptionError>([&] { read({}, {x, weight}, y); }, "'relu'");
 }
 

@@ -84,17 +84,11 @@ struct RunOptions {
   bool inPlace = false;
 };
 
-/// Makes the kernel and its packs, runs it, and returns its outputs. Fails if it writes beside its memory, or
-/// gives other bits when run again.
-inline std::vector<Bytes> runKernel(Device& device, const std::string& op,
-                                    const std::map<std::string, Attributes::Value>& attributes,
-                                    const std::vector<Tensor>& inputs, const std::vector<TensorSpec>& outputs,
-                                    const RunOptions& options = {}) {
+/// Runs a kernel and its packs, and returns its outputs. Fails if it writes beside its memory, or gives other
+/// bits when run again.
+inline std::vector<Bytes> runKernel(Kernel& kernel, const std::string& op, const std::vector<Tensor>& inputs,
+                                    const std::vector<TensorSpec>& outputs, const RunOptions& options = {}) {
   constexpr size_t blobAlignment = 64;
-  KernelDescription description = {op, Attributes(attributes), {}, outputs};
-  for (const Tensor& input : inputs) description.inputs.push_back(input.spec);
-  const std::shared_ptr<Kernel> kernel = device.createKernel(description);
-
   const auto alignmentOf = [](DType dtype) {
     return dtype == DType::opaque ? blobAlignment : byteSize(dtype);
   };
@@ -107,7 +101,7 @@ inline std::vector<Bytes> runKernel(Device& device, const std::string& op,
     for (const Tensor& input : inputs) {
       from.push_back(bench.place(input.bytes.size(), alignmentOf(input.spec.dtype), input.bytes));
     }
-    for (const Pack& pack : kernel->packs()) {
+    for (const Pack& pack : kernel.packs()) {
       void* const packed = bench.place(pack.bytes, blobAlignment);
       pack.kernel->run({std::span(&from[pack.input], 1), std::span(&packed, 1), workspaceFor(*pack.kernel)});
       from[pack.input] = packed;
@@ -115,13 +109,12 @@ inline std::vector<Bytes> runKernel(Device& device, const std::string& op,
     std::vector<size_t> sizes;
     for (size_t i = 0; i < outputs.size(); ++i) {
       const bool opaque = outputs[i].dtype == DType::opaque;
-      sizes.push_back(opaque ? kernel->opaqueBytes(i) : outputs[i].bytes());
+      sizes.push_back(opaque ? kernel.opaqueBytes(i) : outputs[i].bytes());
       const Bytes before = i < options.before.size() ? options.before[i] : Bytes();
       to.push_back(options.inPlace && i == 0 ? from[0]
                                              : bench.place(sizes[i], alignmentOf(outputs[i].dtype), before));
     }
-    kernel->run({from, to, workspaceFor(*kernel)});
-    device.synchronize();
+    kernel.run({from, to, workspaceFor(kernel)});
     bench.verify(op);
     std::vector<Bytes> results;
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -133,6 +126,16 @@ inline std::vector<Bytes> runKernel(Device& device, const std::string& op,
   std::vector<Bytes> results = runOnce();
   check(runOnce() == results, op + " to repeat bit for bit");
   return results;
+}
+
+/// Makes the kernel first.
+inline std::vector<Bytes> runKernel(Device& device, const std::string& op,
+                                    const std::map<std::string, Attributes::Value>& attributes,
+                                    const std::vector<Tensor>& inputs, const std::vector<TensorSpec>& outputs,
+                                    const RunOptions& options = {}) {
+  KernelDescription description = {op, Attributes(attributes), {}, outputs};
+  for (const Tensor& input : inputs) description.inputs.push_back(input.spec);
+  return runKernel(*device.createKernel(description), op, inputs, outputs, options);
 }
 
 }  // namespace mlpconv::test

@@ -63,6 +63,7 @@ void testNin(Device& device, DType dtype, int64_t size, int64_t batch) {
       for (const bool accumulate : {false, true}) {
         const Attributes attributes({{"stride", both(layer.stride)},
                                      {"padding", both(layer.padding)},
+                                     {"precision", std::string("highest")},
                                      {"relu", true},
                                      {"accumulate", accumulate}});
         checkFast(device, {"conv2d", attributes, {x, weight, bias}, {y}});

@@ -7,18 +7,12 @@
 
 #include "../../native/onednn/device.h"
 #include "../../native/onednn/primitive.h"
-#include "kernel_runner.h"
+#include "sliding_shape.h"
 
 namespace mlpconv::test {
 namespace {
 
-using AttributeMap = std::map<std::string, Attributes::Value>;
-
 const DType dtypes[] = {DType::float32, DType::bfloat16};
-
-std::vector<double> pairOf(int64_t height, int64_t width) {
-  return {static_cast<double>(height), static_cast<double>(width)};
-}
 
 /// Integers from -limit to limit, the same for the same seed.
 Values integers(int64_t count, int limit, unsigned seed) {
@@ -49,56 +43,6 @@ void checkEqual(const Bytes& actual, const TensorSpec& spec, const Values& expec
                      std::to_string(got[i]));
   }
 }
-
-/// A convolution or, with C in place of O, a pooling.
-struct Shape {
-  int64_t n, c, h, w, o, kh, kw, sh = 1, sw = 1, ph = 0, pw = 0;
-
-  int64_t outH() const { return (h + 2 * ph - kh) / sh + 1; }
-  int64_t outW() const { return (w + 2 * pw - kw) / sw + 1; }
-  TensorSpec x(DType dtype) const { return {dtype, {n, c, h, w}}; }
-  TensorSpec y(DType dtype) const { return {dtype, {n, o, outH(), outW()}}; }
-  TensorSpec weight() const { return {DType::float32, {o, c, kh, kw}}; }
-  TensorSpec bias() const { return {DType::float32, {o}}; }
-
-  // Places in channels-last memory.
-  size_t xAt(int64_t s, int64_t channel, int64_t i, int64_t j) const {
-    return static_cast<size_t>(((s * h + i) * w + j) * c + channel);
-  }
-  size_t yAt(int64_t s, int64_t channel, int64_t i, int64_t j) const {
-    return static_cast<size_t>(((s * outH() + i) * outW() + j) * o + channel);
-  }
-  size_t weightAt(int64_t out, int64_t channel, int64_t k, int64_t l) const {
-    return static_cast<size_t>(((out * kh + k) * kw + l) * c + channel);
-  }
-
-  AttributeMap window() const { return {{"stride", pairOf(sh, sw)}, {"padding", pairOf(ph, pw)}}; }
-
-  std::string name() const {
-    const auto text = [](int64_t v) { return std::to_string(v); };
-    return "[" + text(n) + "," + text(c) + "," + text(h) + "," + text(w) + "] to " + text(o) + ", kernel " +
-           text(kh) + "x" + text(kw) + ", stride " + text(sh) + "x" + text(sw) + ", padding " + text(ph) +
-           "x" + text(pw);
-  }
-
-  /// Calls visit(s, i, j, k, l, row, column) for each place (row, column) of x that output (i, j) sees
-  /// through (k, l).
-  template <typename Visit>
-  void slide(const Visit& visit) const {
-    for (int64_t s = 0; s < n; ++s) {
-      for (int64_t i = 0; i < outH(); ++i) {
-        for (int64_t j = 0; j < outW(); ++j) {
-          for (int64_t k = 0; k < kh; ++k) {
-            for (int64_t l = 0; l < kw; ++l) {
-              const int64_t row = i * sh + k - ph, column = j * sw + l - pw;
-              if (row >= 0 && row < h && column >= 0 && column < w) visit(s, i, j, k, l, row, column);
-            }
-          }
-        }
-      }
-    }
-  }
-};
 
 AttributeMap with(AttributeMap attributes, const std::string& name, const Attributes::Value& value) {
   attributes[name] = value;
@@ -131,7 +75,7 @@ void testConvolution(Device& device, const Shape& shape, DType dtype) {
   for (size_t i = 0; i < dys.size(); ++i) dbias[i % dbias.size()] += dys[i];
 
   for (const bool relu : {false, true}) {
-    const AttributeMap attributes = with(shape.window(), "relu", relu);
+    const AttributeMap attributes = with(shape.convolution(), "relu", relu);
     Values plain = y, biased = y;
     for (size_t i = 0; i < y.size(); ++i) {
       biased[i] += biases[i % biases.size()];
@@ -143,10 +87,10 @@ void testConvolution(Device& device, const Shape& shape, DType dtype) {
     checkEqual(runKernel(device, "conv2d", attributes, {x, weight, bias}, {dy.spec})[0], dy.spec, biased,
                what + " and bias");
   }
-  checkEqual(runKernel(device, "conv2dBackwardData", shape.window(), {dy, weight}, {x.spec})[0], x.spec, dx,
-             "dx");
+  checkEqual(runKernel(device, "conv2dBackwardData", shape.convolution(), {dy, weight}, {x.spec})[0], x.spec,
+             dx, "dx");
 
-  const AttributeMap once = with(shape.window(), "accumulate", false);
+  const AttributeMap once = with(shape.convolution(), "accumulate", false);
   const auto gradients =
       runKernel(device, "conv2dBackwardWeights", once, {smallX, dy}, {weight.spec, bias.spec});
   checkEqual(gradients[0], weight.spec, dweight, "dweight");
@@ -154,7 +98,7 @@ void testConvolution(Device& device, const Shape& shape, DType dtype) {
   checkEqual(runKernel(device, "conv2dBackwardWeights", once, {smallX, dy}, {weight.spec})[0], weight.spec,
              dweight, "dweight without dbias");
 
-  const AttributeMap more = with(shape.window(), "accumulate", true);
+  const AttributeMap more = with(shape.convolution(), "accumulate", true);
   const auto sums = runKernel(device, "conv2dBackwardWeights", more, {smallX, dy}, {weight.spec, bias.spec},
                               {.before = {weight.bytes, bias.bytes}});
   for (size_t i = 0; i < weights.size(); ++i) dweight[i] += weights[i];

@@ -1,8 +1,8 @@
 /** How near a result must come to the float64 reference, the rounding of the result to its own type not counted. */
 import { tensor, type RefTensor } from './tensor.js'
 
-/** `exact` is for data chosen so that no operation rounds. */
-export type Precision = 'float32' | 'bfloat16' | 'float64' | 'exact'
+/** `exact` is for data chosen so that no operation rounds, `winograd` for float32 convolutions of default precision. */
+export type Precision = 'float32' | 'winograd' | 'bfloat16' | 'float64' | 'exact'
 
 export interface Tolerance {
   /** The largest error, over the root mean square of what was expected. */
@@ -16,6 +16,8 @@ export interface Tolerance {
 export const tolerances: Readonly<Record<Precision, Tolerance>> = {
   float64: { maxError: 1e-12, rounding: 2 ** -53, relativeL2: 1e-13 },
   float32: { maxError: 2e-5, rounding: 2 ** -24, relativeL2: 2e-6 },
+  // What native/onednn/winograd/winograd.h promises.
+  winograd: { maxError: 1e-4, rounding: 2 ** -24, relativeL2: 1e-5 },
   bfloat16: { maxError: 3e-2, rounding: 2 ** -8, relativeL2: 5e-3 },
   exact: { maxError: 0, rounding: 0, relativeL2: 0 },
 }

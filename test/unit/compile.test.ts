@@ -96,7 +96,7 @@ describe('compile', () => {
     expect(device.asked).toEqual([
       {
         op: 'conv2d',
-        attributes: { stride: [1, 1], padding: [1, 1], relu: true },
+        attributes: { stride: [1, 1], padding: [1, 1], precision: 'default', relu: true },
         inputs: [
           { shape: [2, 3, 4, 4], dtype: 'float32' },
           { shape: [5, 3, 3, 3], dtype: 'float32' },
@@ -200,7 +200,7 @@ describe.each([
       orderLength: 10,
     } as const
     const optimizer = optim.SGD({ lr: 0.1, momentum: 0.9 })
-    const options = { data, classes: 5, batchSize, microBatch, dtype, seed: 0 }
+    const options = { data, classes: 5, batchSize, microBatch, dtype, seed: 0, precision: 'default' } as const
     const { graph, repeat } = trainingStep(net, flatLayout(net), options, optimizer, 10)
     expect(repeat).toBe(batchSize / microBatch)
     const device = openDevice('cpu')

@@ -113,7 +113,7 @@ describe('traces', () => {
   test('layers hand their options to their op', () => {
     const nodes = (module: nn.Module): readonly Node[] => trace(module, [1, 4, 9, 9]).nodes
     const window = { stride: [2, 3], padding: [1, 0] } as const
-    expect(nodes(new nn.Conv2d(4, 2, 3, window))[0]?.attributes).toEqual({ ...window, relu: false })
+    expect(nodes(new nn.Conv2d(4, 2, 3, window))[0]?.attributes).toEqual({ ...window, precision: 'default', relu: false })
     expect(nodes(new nn.MaxPool2d(3, window))[0]?.attributes).toEqual({ kernelSize: [3, 3], ...window })
     expect(nodes(new nn.AvgPool2d(3, { ...window, countIncludePad: false }))[0]?.attributes).toEqual({
       kernelSize: [3, 3],

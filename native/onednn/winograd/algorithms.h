@@ -1,0 +1,14 @@
+// Which algorithm computes which kernel size.
+#pragma once
+
+#include "transforms.h"
+
+namespace mlpconv::winograd {
+
+/// Calls `use` with the algorithm for kernels of `kernel` x `kernel`, 3 or 5.
+template <typename Use>
+auto withAlgorithm(int64_t kernel, const Use& use) {
+  return kernel == 3 ? use(Algorithm<4, 3>()) : use(Algorithm<4, 5>());
+}
+
+}  // namespace mlpconv::winograd

@@ -1,0 +1,221 @@
+// Winograd's kernels against loops in double, on every kind of edge, and where they are chosen.
+#include <cmath>
+#include <random>
+
+#include "../../native/onednn/primitive.h"
+#include "../../native/onednn/winograd/winograd.h"
+#include "sliding_shape.h"
+
+namespace mlpconv::test {
+namespace {
+
+Tensor gaussian(const TensorSpec& spec, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  Values values(static_cast<size_t>(spec.elements()));
+  for (double& value : values) value = normal(generator);
+  return {spec, values};
+}
+
+double norm(const Values& values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return std::sqrt(sum);
+}
+
+/// Fails unless the documented bounds hold.
+void checkNear(const Bytes& actual, const Values& expected, const std::string& what) {
+  const Values got = decode(DType::float32, actual);
+  check(got.size() == expected.size(), what + " to have " + std::to_string(expected.size()) + " elements");
+  const double rms = norm(expected) / std::sqrt(static_cast<double>(expected.size()));
+  Values errors;
+  double largest = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    errors.push_back(got[i] - expected[i]);
+    check(std::isfinite(got[i]), what + "[" + std::to_string(i) + "] to be a number");
+    largest = std::max(largest, std::abs(errors.back()));
+  }
+  const double relativeL2 = norm(errors) / norm(expected);
+  check(relativeL2 <= winograd::Error::relativeL2,
+        what + "'s relative L2 error to be within its bound, received " + std::to_string(relativeL2 * 1e6) +
+            "e-6");
+  check(largest <= winograd::Error::largest * rms,
+        what + "'s largest error to be within its bound, received " + std::to_string(largest / rms * 1e6) +
+            "e-6 of the RMS");
+}
+
+Values sum(Values a, const Values& b) {
+  for (size_t i = 0; i < a.size(); ++i) a[i] += b[i % b.size()];
+  return a;
+}
+
+KernelDescription describe(const Shape& shape, const std::string& op, const std::vector<TensorSpec>& inputs,
+                           const std::vector<TensorSpec>& outputs, const std::string& precision = "default") {
+  const AttributeMap attributes = {{"stride", pairOf(shape.sh, shape.sw)},
+                                   {"padding", pairOf(shape.ph, shape.pw)},
+                                   {"precision", precision},
+                                   {"relu", false},
+                                   {"accumulate", false}};
+  return {op, Attributes(attributes), inputs, outputs};
+}
+
+Conv2d forward(const Shape& shape, DType dtype = DType::float32, const std::string& precision = "default") {
+  return Conv2d::forward(
+      describe(shape, "conv2d", {shape.x(dtype), shape.weight()}, {shape.y(dtype)}, precision));
+}
+
+/// Runs what `create` makes for 1, 2, 3 and 12 threads, whose results must be the same to the bit.
+template <typename Create>
+std::vector<Bytes> runThreads(const Create& create, const std::vector<Tensor>& inputs,
+                              const std::vector<TensorSpec>& outputs, const RunOptions& options = {}) {
+  const std::vector<Bytes> results = runKernel(*create(1), "winograd", inputs, outputs, options);
+  for (const int threads : {2, 3, 12}) {
+    check(runKernel(*create(threads), "winograd", inputs, outputs, options) == results,
+          "the same bits on " + std::to_string(threads) + " threads as on one");
+  }
+  return results;
+}
+
+void testShape(const Shape& shape) {
+  const Tensor x = gaussian(shape.x(DType::float32), 1), dy = gaussian(shape.y(DType::float32), 2);
+  const Tensor weight = gaussian(shape.weight(), 3), bias = gaussian(shape.bias(), 4);
+  const Values xs = x.values(), dys = dy.values(), weights = weight.values(), biases = bias.values();
+  Values y(dys.size()), dx(xs.size()), dweight(weights.size()), dbias(biases.size());
+  shape.slide([&](int64_t s, int64_t i, int64_t j, int64_t k, int64_t l, int64_t row, int64_t column) {
+    for (int64_t o = 0; o < shape.o; ++o) {
+      const double gradient = dys[shape.yAt(s, o, i, j)];
+      double total = 0;
+      const size_t inX = shape.xAt(s, 0, row, column), inWeight = shape.weightAt(o, 0, k, l);
+      for (size_t c = 0; c < static_cast<size_t>(shape.c); ++c) {
+        total += xs[inX + c] * weights[inWeight + c];
+        dx[inX + c] += gradient * weights[inWeight + c];
+        dweight[inWeight + c] += gradient * xs[inX + c];
+      }
+      y[shape.yAt(s, o, i, j)] += total;
+    }
+  });
+  for (size_t i = 0; i < dys.size(); ++i) dbias[i % dbias.size()] += dys[i];
+
+  const Conv2d conv = forward(shape);
+  check(winograd::isPossible(conv), "a shape that Winograd can compute");
+  const winograd::Problem problem = winograd::Problem::forward(conv);
+  const auto createForward = [&](bool relu) {
+    return [&, relu](int threads) { return winograd::createForward(problem, false, relu, threads); };
+  };
+  checkNear(runThreads(createForward(false), {x, weight}, {dy.spec})[0], y, "y");
+  Values rectified = sum(y, biases);
+  for (double& value : rectified) value = std::max(value, 0.0);
+  checkNear(runThreads(createForward(true), {x, weight, bias}, {dy.spec})[0], rectified,
+            "y with bias and ReLU");
+
+  const auto createBackwardData = [&](int threads) {
+    return winograd::createForward(winograd::Problem::backwardData(conv), true, false, threads);
+  };
+  checkNear(runThreads(createBackwardData, {dy, weight}, {x.spec})[0], dx, "dx");
+
+  const auto createBackwardWeights = [&](bool accumulate) {
+    return [&, accumulate](int threads) {
+      return winograd::createBackwardWeights(problem, accumulate, threads);
+    };
+  };
+  const auto gradients = runThreads(createBackwardWeights(false), {x, dy}, {weight.spec, bias.spec});
+  checkNear(gradients[0], dweight, "dweight");
+  checkNear(gradients[1], dbias, "dbias");
+  check(runThreads(createBackwardWeights(false), {x, dy}, {weight.spec})[0] == gradients[0],
+        "dweight to be the same without dbias");
+  const auto sums = runThreads(createBackwardWeights(true), {x, dy}, {weight.spec, bias.spec},
+                               {.before = {weight.bytes, bias.bytes}});
+  checkNear(sums[0], sum(dweight, weights), "accumulated dweight");
+  checkNear(sums[1], sum(dbias, biases), "accumulated dbias");
+}
+
+/// n, c, h, w, o, kernel, padding above and below, padding left and right.
+Shape same(int64_t n, int64_t c, int64_t h, int64_t w, int64_t o, int64_t kernel, int64_t ph, int64_t pw) {
+  return {n, c, h, w, o, kernel, kernel, 1, 1, ph, pw};
+}
+
+std::vector<Shape> shapes() {
+  std::vector<Shape> all;
+  for (const int64_t kernel : {3, 5}) {
+    // Images from the kernel's size on, so that the last tile lacks 0 to 3 rows; all paddings.
+    for (int64_t i = 0; i < 2 * kernel; ++i) {
+      all.push_back(
+          same(1 + i % 2, 5, kernel + i % 7, kernel + i % 5, 3, kernel, i % kernel, (i + 1) / 2 % kernel));
+    }
+    // Images that are smaller than the kernel, down to a pixel.
+    all.push_back(same(3, 4, 1, 1, 20, kernel, kernel / 2, kernel - 1));
+    all.push_back(same(2, 17, 1, 6, 1, kernel, kernel - 1, kernel / 2));
+    // Channels around the widths of vectors, panels and register tiles.
+    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{1, 1},
+                                  {15, 33},
+                                  {16, 31},
+                                  {17, 32},
+                                  {32, 16},
+                                  {33, 65},
+                                  {48, 10},
+                                  {49, 15},
+                                  {97, 8},
+                                  {8, 161}}) {
+      all.push_back(same(1, in, 6, 7, out, kernel, 1, 1));
+    }
+    // More tiles than a block has, forward and in backward weights.
+    all.push_back(same(3, 3, 19, 22, 4, kernel, kernel / 2, kernel / 2));
+    all.push_back(same(33, 2, 5, 6, 3, kernel, kernel / 2, kernel / 2));
+  }
+  // Backward weights in several ranges of output channels.
+  all.push_back(same(1, 2, 5, 5, 300, 3, 1, 1));
+  // As many channels as NiN has, on small images.
+  all.push_back(same(1, 96, 6, 6, 256, 5, 2, 2));
+  all.push_back(same(1, 256, 4, 4, 384, 3, 1, 1));
+  return all;
+}
+
+bool isWinograd(Device& device, const KernelDescription& description) {
+  const std::shared_ptr<Kernel> kernel = device.createKernel(description);
+  return dynamic_cast<const PrimitiveKernel*>(kernel.get()) == nullptr;
+}
+
+/// Whether each of the three directions of a convolution runs on Winograd.
+std::vector<bool> chosen(Device& device, const Shape& shape, DType dtype, const std::string& precision) {
+  const TensorSpec x = shape.x(dtype), y = shape.y(dtype), weight = shape.weight();
+  return {isWinograd(device, describe(shape, "conv2d", {x, weight}, {y}, precision)),
+          isWinograd(device, describe(shape, "conv2dBackwardData", {y, weight}, {x}, precision)),
+          isWinograd(device, describe(shape, "conv2dBackwardWeights", {x, y}, {weight}, precision))};
+}
+
+void testChoice() {
+  OneDnnDevice device({.index = 0, .threads = 2});
+  device.attach();
+  const std::vector<bool> all(3, true), none(3, false);
+  const auto choice = [&](const Shape& shape, DType dtype = DType::float32,
+                          const std::string& precision = "default") {
+    return chosen(device, shape, dtype, precision);
+  };
+  const Shape second = same(16, 96, 26, 26, 256, 5, 2, 2), third = same(16, 256, 12, 12, 384, 3, 1, 1);
+  check(choice(second) == all && choice(third) == all,
+        "Winograd for NiN's second and third block at 224x224");
+  check(choice(same(16, 96, 10, 10, 256, 5, 2, 2)) == all, "Winograd for NiN's second block at 96x96");
+  check(choice(second, DType::float32, "highest") == none, "no Winograd where precision is highest");
+  check(choice(second, DType::bfloat16) == none, "no Winograd in bfloat16");
+  check(choice(same(16, 384, 5, 5, 10, 3, 1, 1)) == none, "no Winograd with 10 channels");
+  check(choice(same(1, 256, 4, 4, 384, 3, 1, 1)) == none, "no Winograd with one tile");
+  check(choice({16, 64, 26, 26, 64, 5, 5, 2, 1, 2, 2}) == none, "no Winograd where the stride is not 1");
+  check(choice({16, 64, 26, 26, 64, 3, 5, 1, 1, 1, 2}) == none,
+        "no Winograd with a kernel that is not square");
+  check(choice(same(16, 64, 26, 26, 64, 3, 3, 1)) == none, "no Winograd with padding as large as the kernel");
+  check(choice({16, 64, 26, 26, 64, 7, 7, 1, 1, 3, 3}) == none, "no Winograd for 7x7");
+}
+
+}  // namespace
+}  // namespace mlpconv::test
+
+int main() {
+  using namespace mlpconv;
+  // Other CPUs have none.
+  if (!winograd::isAvailable()) return test::run({});
+  std::vector<test::Case> cases = {{"choice", test::testChoice}};
+  for (const test::Shape& shape : test::shapes()) {
+    cases.push_back({shape.name(), [shape] { test::testShape(shape); }});
+  }
+  return test::run(cases);
+}

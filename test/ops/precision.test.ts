@@ -1,0 +1,75 @@
+/** Convolutions large enough for Winograd: within its bound by default, exact on integers where `precision` is `highest`. */
+import { describe, expect, test } from '@jest/globals'
+import { conv2d, jit, OptionError, tensor, Trainer, vjp, NiN, optim, type Tensor, type Tracer } from '../../lib/index.js'
+import type { ConvolutionPrecision } from '../../lib/index.js'
+import * as reference from '../reference/conv2d.js'
+import { integerData, roundToFloat32, spreadData } from '../reference/data.js'
+import { map, type RefTensor } from '../reference/tensor.js'
+import { expectClose, type Precision } from '../reference/tolerance.js'
+
+const upload = ({ data, shape }: RefTensor): Promise<Tensor> => tensor(Float32Array.from(data), shape)
+
+/** x [2,32,15,14], odd sizes so that tiles reach over the edge, and what follows from it. */
+function problem(kernel: 3 | 5, draw: typeof integerData) {
+  const options = { stride: [1, 1], padding: [kernel >> 1, kernel >> 1] } as const
+  const draws = (shape: number[], stream: number) => map(draw(shape, kernel, stream), roundToFloat32)
+  const x = draws([2, 32, 15, 14], 0)
+  const w = draws([40, 32, kernel, kernel], 1)
+  const b = draws([40], 2)
+  const y = reference.conv2d(x, w, b, options)
+  const dy = draws([...y.shape], 3)
+  const { dw, dbias } = reference.conv2dBackwardWeights(x, dy, w.shape, options)
+  const gradients = [reference.conv2dBackwardData(dy, w, x.shape, options), dw, dbias]
+  return { inputs: [x, w, b], y, dy, gradients, padding: options.padding }
+}
+
+async function expectAll(actual: readonly (Tensor | undefined)[], expected: readonly RefTensor[], within: Precision) {
+  expect(actual).toHaveLength(expected.length)
+  for (const [i, reference] of expected.entries()) {
+    expectClose((await actual[i]!.data()) as Float32Array, reference, within)
+  }
+}
+
+const cases = [
+  ['default', 'winograd', spreadData],
+  ['highest', 'float32', spreadData],
+  ['highest', 'exact', integerData],
+] as const
+
+describe.each([3, 5] as const)('a %ix%i convolution', (kernel) => {
+  test.each(cases)('of precision %s is %s, by its own option and by the trace', async (precision, within, draw) => {
+    const { inputs, y, dy, gradients, padding } = problem(kernel, draw)
+    const tensors = await Promise.all(inputs.map(upload))
+    const [x, w, b] = tensors as [Tensor, Tensor, Tensor]
+    const cotangent = await upload(dy)
+    await expectAll([await conv2d(x, w, b, { padding, precision })], [y], within)
+
+    const of = (own?: ConvolutionPrecision) => (tx: Tracer, tw: Tracer, tb: Tracer) =>
+      conv2d(tx, tw, tb, { padding, ...(own && { precision: own }) })
+    await expectAll([await jit(of(), { precision })(x, w, b)], [y], within)
+    const byOption = await vjp(of(precision), tensors, [cotangent])
+    await expectAll([...byOption.outputs, ...byOption.gradients], [y, ...gradients], within)
+    const byTrace = await vjp(of(), tensors, [cotangent], { precision })
+    await expectAll([...byTrace.outputs, ...byTrace.gradients], [y, ...gradients], within)
+  })
+})
+
+test('one function differentiated in both precisions is compiled for each', async () => {
+  const { inputs, y, dy, gradients, padding } = problem(5, integerData)
+  const tensors = await Promise.all(inputs.map(upload))
+  const cotangent = await upload(dy)
+  const fn = (x: Tracer, w: Tracer, b: Tracer): Tracer => conv2d(x, w, b, { padding })
+  for (const [precision, within] of [['default', 'winograd'], ['highest', 'exact']] as const) {
+    const result = await vjp(fn, tensors, [cotangent], { precision })
+    await expectAll([...result.outputs, ...result.gradients], [y, ...gradients], within)
+  }
+})
+
+test('other precisions are refused', async () => {
+  const precision = 'high' as ConvolutionPrecision
+  const [x, w] = await Promise.all([upload(integerData([1, 1, 3, 3], 0, 0)), upload(integerData([1, 1, 3, 3], 0, 1))])
+  expect(() => conv2d(x, w, undefined, { precision })).toThrow(OptionError)
+  await expect(jit((tx: Tracer, tw: Tracer) => conv2d(tx, tw), { precision })(x, w)).rejects.toThrow(OptionError)
+  const options = { optimizer: optim.SGD({ lr: 0.1 }), batchSize: 1, epochs: 1, precision }
+  expect(() => new Trainer(new NiN(), options)).toThrow('precision must be one of default, highest')
+})
