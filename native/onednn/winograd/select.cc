@@ -1,3 +1,4 @@
+#include "../affine.h"
 #include "avx512.h"
 #include "winograd.h"
 
@@ -45,17 +46,17 @@ bool isFaster(const Problem& problem) {
 
 std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::forward(conv);
-  return isChosen(conv, problem) ? createForward(problem, false, conv.relu, device.threads()) : nullptr;
+  return isChosen(conv, problem) ? createForward(problem, false, conv.relu, teamSize(device, conv)) : nullptr;
 }
 
 std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::backwardData(conv);
-  return isChosen(conv, problem) ? createForward(problem, true, false, device.threads()) : nullptr;
+  return isChosen(conv, problem) ? createForward(problem, true, false, teamSize(device, conv)) : nullptr;
 }
 
 std::shared_ptr<Kernel> tryBackwardWeights(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::forward(conv);
-  return isChosen(conv, problem) ? createBackwardWeights(problem, conv.accumulate, device.threads())
+  return isChosen(conv, problem) ? createBackwardWeights(problem, conv.accumulate, teamSize(device, conv))
                                  : nullptr;
 }
 
