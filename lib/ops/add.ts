@@ -1,4 +1,5 @@
 /** Element-wise sum. */
+import { applyOp } from './apply.js'
 import { requireActivation, requireDType, requireShape } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
 
@@ -24,5 +25,5 @@ export const addOp: OpDefinition = {
  * @throws ShapeError, DTypeError if they differ
  */
 export function add<R>(a: Operand<R>, b: Operand<R>): R {
-  return a.apply(addOp, {}, [a, b])
+  return applyOp(addOp, {}, [a, b])
 }

@@ -1,4 +1,5 @@
 /** Conversion between float32 and bfloat16. */
+import { applyOp } from './apply.js'
 import type { DType } from '../graph/graph.js'
 import { requireActivation } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
@@ -24,5 +25,5 @@ export const castOp: OpDefinition = {
  * @throws DTypeError if either is another type
  */
 export function cast<R>(x: Operand<R>, dtype: 'float32' | 'bfloat16'): R {
-  return x.apply(castOp, { dtype }, [x])
+  return applyOp(castOp, { dtype }, [x])
 }

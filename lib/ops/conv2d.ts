@@ -1,4 +1,5 @@
 /** 2-D convolution (cross-correlation, as in every deep-learning library) and its two backward products. */
+import { applyOp } from './apply.js'
 import { requireOneOf } from '../check.js'
 import { ShapeError } from '../errors.js'
 import type { TensorSpec } from '../graph/graph.js'
@@ -144,5 +145,5 @@ export function conv2d<R>(x: Operand<R>, weight: Operand<R>, bias?: Operand<R>, 
       precision: requireOneOf('conv2d', 'precision', options.precision, convolutionPrecisions),
     }),
   }
-  return x.apply(conv2dOp, attributes, bias ? [x, weight, bias] : [x, weight])
+  return applyOp(conv2dOp, attributes, bias ? [x, weight, bias] : [x, weight])
 }

@@ -1,4 +1,5 @@
 /** Softmax cross-entropy: loss, gradient and correct count in one kernel. */
+import { applyOp, requireOperands } from './apply.js'
 import { ShapeError } from '../errors.js'
 import { describeShape, requireActivation, requireDType, requireRank } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
@@ -34,5 +35,6 @@ export const softmaxCrossEntropyOp: OpDefinition = {
  * @throws ShapeError, DTypeError
  */
 export function crossEntropy<R>(logits: Operand<R>, labels: Operand<R>): R {
-  return logits.apply(softmaxCrossEntropyOp, { divisor: logits.shape[0] ?? 1 }, [logits, labels])
+  requireOperands('crossEntropy', [logits, labels])
+  return applyOp(softmaxCrossEntropyOp, { divisor: logits.shape[0] ?? 1 }, [logits, labels])
 }

@@ -1,4 +1,5 @@
 /** Dropout. */
+import { applyOp } from './apply.js'
 import { OptionError } from '../errors.js'
 import { describe, requireActivation } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
@@ -43,5 +44,5 @@ export function dropout<R>(x: Operand<R>, options: DropoutOptions<R> = {}): R {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new OptionError(`dropout: seed must be an integer in [0, 2^53); received ${describe(seed)}`)
   }
-  return x.apply(dropoutOp, { p, seed, use }, counters ? [x, counters] : [x])
+  return applyOp(dropoutOp, { p, seed, use }, counters ? [x, counters] : [x])
 }

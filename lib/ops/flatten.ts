@@ -1,4 +1,5 @@
 /** Flattening to rows. */
+import { applyOp } from './apply.js'
 import { ShapeError } from '../errors.js'
 import { elementCount } from '../graph/graph.js'
 import { describeShape, requireActivation } from './check.js'
@@ -35,5 +36,5 @@ export const unflattenOp: OpDefinition = {
  * @throws ShapeError, DTypeError
  */
 export function flatten<R>(x: Operand<R>): R {
-  return x.apply(flattenOp, {}, [x])
+  return applyOp(flattenOp, {}, [x])
 }

@@ -1,4 +1,5 @@
 /** The dense layer and its two backward products. */
+import { applyOp } from './apply.js'
 import { ShapeError } from '../errors.js'
 import { weightGradients } from './conv2d.js'
 import { describeShape, dimensions2, requireActivation, requireDType, requireRank, requireShape } from './check.js'
@@ -68,5 +69,5 @@ export const linearBackwardWeightsOp: OpDefinition = {
  * @throws ShapeError, DTypeError
  */
 export function linear<R>(x: Operand<R>, weight: Operand<R>, bias?: Operand<R>): R {
-  return x.apply(linearOp, { relu: false }, bias ? [x, weight, bias] : [x, weight])
+  return applyOp(linearOp, { relu: false }, bias ? [x, weight, bias] : [x, weight])
 }

@@ -1,4 +1,5 @@
 /** Max pooling. */
+import { applyOp } from './apply.js'
 import { OptionError } from '../errors.js'
 import { dimensions4, pair, requireActivation, requireRank, type Size2d } from './check.js'
 import { slide } from './conv2d.js'
@@ -65,5 +66,5 @@ export function poolAttributes(op: string, kernelSize: Size2d, options: Pool2dOp
  * @throws ShapeError, DTypeError, OptionError
  */
 export function maxPool2d<R>(x: Operand<R>, kernelSize: Size2d, options: Pool2dOptions = {}): R {
-  return x.apply(maxPool2dOp, poolAttributes('maxPool2d', kernelSize, options), [x])
+  return applyOp(maxPool2dOp, poolAttributes('maxPool2d', kernelSize, options), [x])
 }

@@ -1,4 +1,5 @@
 /** Rectified linear unit. */
+import { applyOp } from './apply.js'
 import { requireActivation, requireShape } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
 
@@ -31,5 +32,5 @@ export const reluBackwardOp: OpDefinition = {
  * @throws DTypeError if x is of another type
  */
 export function relu<R>(x: Operand<R>): R {
-  return x.apply(reluOp, {}, [x])
+  return applyOp(reluOp, {}, [x])
 }
