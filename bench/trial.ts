@@ -13,6 +13,7 @@ const dataset = data.fromArrays({
   images: Uint8Array.from({ length: count * 28 * 28 }, (_, i) => (i * 2654435761) >>> 24),
   shape: [count, 28, 28],
   labels: Int32Array.from({ length: count }, (_, i) => i % 10),
+  classes: 10,
 })
 const net = new NiN()
 net.initialize((name) => (name === 'weight' ? init.kaimingNormal() : init.zeros()))
