@@ -1,5 +1,5 @@
 /** Average pooling, with a window or to a given size. */
-import { applyOp, requireOperands } from './apply.js'
+import { applyOp, requireOperand } from './apply.js'
 import { ShapeError } from '../errors.js'
 import { describeShape, dimensions4, pair, requireActivation, requireRank, type Size2d } from './check.js'
 import { slide } from './conv2d.js'
@@ -57,7 +57,7 @@ export function avgPool2d<R>(x: Operand<R>, kernelSize: Size2d, options: AvgPool
  */
 export function adaptiveAvgPool2d<R>(x: Operand<R>, outputSize: Size2d): R {
   const output = pair('adaptiveAvgPool2d', 'outputSize', outputSize, 1)
-  requireOperands('adaptiveAvgPool2d', [x])
+  requireOperand('adaptiveAvgPool2d', x)
   requireRank('adaptiveAvgPool2d', 'x', x, 4, '[N, C, H, W]')
   const size = x.shape.slice(2)
   if (size.some((length, i) => length % output[i]! !== 0)) {

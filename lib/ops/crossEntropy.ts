@@ -1,5 +1,5 @@
 /** Softmax cross-entropy: loss, gradient and correct count in one kernel. */
-import { applyOp, requireOperands } from './apply.js'
+import { applyOp, requireOperand } from './apply.js'
 import { ShapeError } from '../errors.js'
 import { describeShape, requireActivation, requireDType, requireRank } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
@@ -35,6 +35,6 @@ export const softmaxCrossEntropyOp: OpDefinition = {
  * @throws ShapeError, DTypeError
  */
 export function crossEntropy<R>(logits: Operand<R>, labels: Operand<R>): R {
-  requireOperands('crossEntropy', [logits, labels])
+  requireOperand('crossEntropy', logits)
   return applyOp(softmaxCrossEntropyOp, { divisor: logits.shape[0] ?? 1 }, [logits, labels])
 }
