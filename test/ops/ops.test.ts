@@ -7,16 +7,13 @@ import { expectClose } from '../reference/tolerance.js'
 import type { Problem, Role } from './case.js'
 import { cases } from './cases.js'
 import { drawInputs } from './inputs.js'
-
-type Floating = 'float32' | 'bfloat16'
+import { floatingTypes, type Floating } from '../bfloat16.js'
 
 const rounding = { float32: roundToFloat32, bfloat16: roundToBfloat16 }
 
 describe.each(cases)('$name agrees with the reference, forward and backward,', ({ problems }) => {
-  test.each<[Floating, number]>([
-    ['float32', 30],
-    ['bfloat16', 15],
-  ])('in %s', async (floating, numRuns) => {
+  test.each(floatingTypes)('in %s', async (floating) => {
+    const numRuns = floating === 'float32' ? 30 : 15
     await fc.assert(
       fc.asyncProperty(problems, fc.nat(), (problem, seed) => compare(problem, floating, 'real', seed)),
       { numRuns },
@@ -26,7 +23,7 @@ describe.each(cases)('$name agrees with the reference, forward and backward,', (
   const exactProblems = problems.filter(({ exact = true }) => exact)
   const [anyExact] = fc.sample(problems, 100).filter(({ exact = true }) => exact)
   if (!anyExact) return
-  test.each<Floating>(['float32', 'bfloat16'])('exactly on integers in %s', async (floating) => {
+  test.each(floatingTypes)('exactly on integers in %s', async (floating) => {
     await fc.assert(
       fc.asyncProperty(exactProblems, fc.nat(), (problem, seed) => compare(problem, floating, 'integer', seed)),
       { numRuns: 15 },

@@ -9,6 +9,7 @@ import { useTemporaryFolder } from '../temporaryFolder.js'
 import { handStepped, trained } from './handStepped.js'
 import { relativeError } from './relativeError.js'
 import { fit, flat, toyData, toyNetwork, toyOptimizer, valuesOf, type Outcome } from './toy.js'
+import { floatingTypes } from '../bfloat16.js'
 
 const path = useTemporaryFolder()
 
@@ -24,8 +25,7 @@ const validation = toyData(21)
 
 describe('a run that is repeated is the same to the bit:', () => {
   test.each<[string, Partial<TrainerOptions>]>([
-    ['float32', {}],
-    ['bfloat16', { dtype: 'bfloat16' }],
+    ...floatingTypes.map((dtype): [string, Partial<TrainerOptions>] => [dtype, { dtype }]),
     ['in micro-batches', { microBatch: 4 }],
     ['on the default device', { device: 'auto' }],
     ['on two threads', { device: openDevice('cpu', { threads: 2 }) }],

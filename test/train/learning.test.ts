@@ -4,9 +4,10 @@ import { data, nn, optim, type Dataset, type FitOptions, type Progress, type Tra
 import { expectClose } from '../reference/tolerance.js'
 import { handStepped, trained, type Settings } from './handStepped.js'
 import { fit, toyClasses, toyData, toyNetwork } from './toy.js'
+import { floatingTypes } from '../bfloat16.js'
 
 describe('a small network learns', () => {
-  test.each(['float32', 'bfloat16'] as const)('what can be told apart, in %s', async (dtype) => {
+  test.each(floatingTypes)('what can be told apart, in %s', async (dtype) => {
     const [train, validation] = [toyData(512), data.withNormalization(toyData(128), { mean: [0.3], std: [0.3] })]
     const normalized = data.withNormalization(train, { mean: [0.3], std: [0.3] })
     const progress: Progress[] = []

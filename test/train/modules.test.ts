@@ -7,6 +7,7 @@ import { NiN } from '../../lib/models/nin.js'
 import * as nn from '../../lib/nn/index.js'
 import { cast } from '../../lib/ops/cast.js'
 import { tensor } from '../../lib/tensor.js'
+import { floatingTypes, testBfloat16 } from '../bfloat16.js'
 
 const dataOf = async (output: Promise<{ data(): Promise<unknown> }>): Promise<Float32Array> =>
   (await (await output).data()) as Float32Array
@@ -36,7 +37,7 @@ describe('predict', () => {
     expect(await net.stateDict()).toEqual(state(2, 1))
   })
 
-  test('takes any batch size, side by side, and bfloat16', async () => {
+  testBfloat16('takes any batch size, side by side, and bfloat16', async () => {
     const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(4, 2)).initialize((name) =>
       name === 'weight' ? init.constant(1) : init.zeros(),
     )
@@ -66,7 +67,7 @@ describe('predict', () => {
 })
 
 describe('summary', () => {
-  test.each(['float32', 'bfloat16'] as const)('%s: what the plans of real kernels allocate', async (dtype) => {
+  test.each(floatingTypes)('%s: what the plans of real kernels allocate', async (dtype) => {
     const { totals, rows } = await new NiN().summary([8, 1, 96, 96], { device: 'cpu', dtype })
     const bytes = dtype === 'float32' ? 4 : 2
     const firstActivation = 8 * 96 * 22 * 22 * bytes

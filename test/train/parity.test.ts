@@ -7,6 +7,7 @@ import { expectClose } from '../reference/tolerance.js'
 import { useTemporaryFolder } from '../temporaryFolder.js'
 import { emptyNetwork, initialState, loadNetwork, type FixtureNetwork } from './network.js'
 import { relativeError } from './relativeError.js'
+import { testBfloat16 } from '../bfloat16.js'
 
 const path = useTemporaryFolder()
 
@@ -27,7 +28,7 @@ describe.each(networkFixtures)('%s gives what PyTorch gives:', (name) => {
     expectClose(await floats(logits), network.fixture.tensor('logits'), 'float32')
   })
 
-  test('logits in bfloat16', async () => {
+  testBfloat16('logits in bfloat16', async () => {
     const network = await loadNetwork(name)
     const logits = await network.net.predict(await input(network, 'bfloat16'))
     expect(logits.dtype).toBe('bfloat16')
@@ -65,7 +66,7 @@ describe.each(networkFixtures)('%s gives what PyTorch gives:', (name) => {
   })
 
   // PyTorch's own bfloat16 parts from float64 by a third of the loss within ten steps, so only the first is comparable.
-  test('the loss of the trainer in bfloat16, which falls', async () => {
+  testBfloat16('the loss of the trainer in bfloat16, which falls', async () => {
     const { fixture, net, dataset } = await loadNetwork(name)
     const optimizer = optim.SGD(fixture.description.sgd.plain)
     const trainer = new Trainer(net, { optimizer, batchSize: dataset.shape.count, epochs: 10, dtype: 'bfloat16' })

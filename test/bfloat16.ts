@@ -1,0 +1,17 @@
+/**
+ * Which tests of bfloat16 run: oneDNN's kernels for it need AVX-512. Elsewhere they are left out, and unit/bfloat16.test.ts
+ * checks that the library says so.
+ */
+import { test } from '@jest/globals'
+import { loadAddon } from '../lib/native/load.js'
+
+export type Floating = 'float32' | 'bfloat16'
+
+/** Whether this CPU, as oneDNN may use it, has what bfloat16 needs. */
+export const hasBfloat16 = String(loadAddon('onednn', []).info()['instructionSet']).startsWith('AVX-512')
+
+/** The types that this CPU computes in. */
+export const floatingTypes: readonly Floating[] = hasBfloat16 ? ['float32', 'bfloat16'] : ['float32']
+
+/** `test`, of what needs bfloat16. */
+export const testBfloat16 = hasBfloat16 ? test : test.skip
