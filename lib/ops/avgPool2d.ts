@@ -1,9 +1,8 @@
 /** Average pooling, with a window or to a given size. */
 import { applyOp, requireOperand } from './apply.js'
 import { ShapeError } from '../errors.js'
-import { describeShape, dimensions4, pair, requireActivation, requireRank, type Size2d } from './check.js'
-import { slide } from './conv2d.js'
-import { poolAttributes, type Pool2dOptions } from './maxPool2d.js'
+import { describeShape, pair, requireRank, type Size2d } from './check.js'
+import { inferPooled, poolAttributes, type Pool2dOptions } from './maxPool2d.js'
 import type { Operand, OpDefinition } from './op.js'
 
 export interface AvgPool2dOptions extends Pool2dOptions {
@@ -15,12 +14,7 @@ export interface AvgPool2dOptions extends Pool2dOptions {
 export const avgPool2dOp: OpDefinition = {
   name: 'avgPool2d',
   infer([x], attributes) {
-    requireActivation('avgPool2d', 'x', x!)
-    requireRank('avgPool2d', 'x', x!, 4, '[N, C, H, W]')
-    const [n, c, height, width] = dimensions4(x!)
-    const { kernelSize, stride, padding } = attributes
-    const size = slide('avgPool2d', [height, width], kernelSize as number[], stride as number[], padding as number[])
-    return [{ shape: [n, c, ...size], dtype: x!.dtype }]
+    return [inferPooled('avgPool2d', x!, attributes)]
   },
   differentiate({ attributes, inputs: [x] }, [dy]) {
     return [dy!.apply(avgPool2dBackwardOp, { ...attributes, inputShape: x!.shape }, [dy!])]

@@ -2,6 +2,8 @@
 import { applyOp } from './apply.js'
 import { OptionError } from '../errors.js'
 import { dimensions4, pair, requireActivation, requireRank, type Size2d } from './check.js'
+import type { TensorSpec } from '../graph/graph.js'
+import type { Attributes } from '../native/binding.js'
 import { slide } from './conv2d.js'
 import type { Operand, OpDefinition } from './op.js'
 
@@ -18,15 +20,7 @@ export const maxPool2dOp: OpDefinition = {
   name: 'maxPool2d',
   optionalOutputsFrom: 1,
   infer([x], attributes) {
-    requireActivation('maxPool2d', 'x', x!)
-    requireRank('maxPool2d', 'x', x!, 4, '[N, C, H, W]')
-    const [n, c, height, width] = dimensions4(x!)
-    const { kernelSize, stride, padding } = attributes
-    const size = slide('maxPool2d', [height, width], kernelSize as number[], stride as number[], padding as number[])
-    return [
-      { shape: [n, c, ...size], dtype: x!.dtype },
-      { shape: [0], dtype: 'opaque' },
-    ]
+    return [inferPooled('maxPool2d', x!, attributes), { shape: [0], dtype: 'opaque' }]
   },
   differentiate({ attributes, inputs: [x], outputs: [, index] }, [dy]) {
     return [dy!.apply(maxPool2dBackwardOp, { ...attributes, inputShape: x!.shape }, [dy!, index!])]
@@ -43,6 +37,15 @@ export const maxPool2dBackwardOp: OpDefinition = {
 
 /** Each [height, width]. */
 export type PoolAttributes = Readonly<Record<'kernelSize' | 'stride' | 'padding', [number, number]>>
+
+/** What a pooling op makes of x [N,C,H,W]. Throws ShapeError, DTypeError. */
+export function inferPooled(op: string, x: TensorSpec, { kernelSize, stride, padding }: Attributes): TensorSpec {
+  requireActivation(op, 'x', x)
+  requireRank(op, 'x', x, 4, '[N, C, H, W]')
+  const [n, c, height, width] = dimensions4(x)
+  const size = slide(op, [height, width], kernelSize as number[], stride as number[], padding as number[])
+  return { shape: [n, c, ...size], dtype: x.dtype }
+}
 
 /** The attributes of a pooling op. Throws OptionError. */
 export function poolAttributes(op: string, kernelSize: Size2d, options: Pool2dOptions): PoolAttributes {
