@@ -46,11 +46,6 @@ export class Evaluator {
     })
   }
 
-  /** Bytes of the arena that a step needs. */
-  get arenaBytes(): number {
-    return this.pass.arenaBytes
-  }
-
   /** Goes over all samples. Throws the signal's reason if it is aborted. */
   async run(signal?: AbortSignal): Promise<Evaluation> {
     await this.counters.assign(new BigInt64Array(4))

@@ -56,11 +56,6 @@ export class Pass {
     return new Pass(device, wholeSteps, whole, rest)
   }
 
-  /** Bytes of the arena that the steps need. */
-  get arenaBytes(): number {
-    return Math.max(...[this.whole, this.rest].map((step) => step?.compiled.memory.arenaBytes ?? 0))
-  }
-
   /**
    * Runs up to `count` steps of the pass in one native call, from step `from` on.
    *

@@ -67,11 +67,6 @@ export class TrainingRun {
     return this.pass.steps
   }
 
-  /** Bytes of the arena that a step needs. */
-  get arenaBytes(): number {
-    return this.pass.arenaBytes
-  }
-
   /** Puts order, counters and metrics to where the epoch begins, or to where it was stopped. */
   async beginEpoch(epoch: number, step: number, metrics: Float64Array): Promise<void> {
     const { seed, batchSize } = this.options

@@ -100,10 +100,10 @@ export function trainingStep(
   const direct = directGradients(builder.nodes, computed)
   const accumulate = batchSize > microBatch || computed.some((gradient) => !gradient || !direct.has(gradient.id))
   if (accumulate) {
-    const zero = at(builder, 'prologue', () =>
-      builder.apply(fillOp, { value: 0, outputShape: flat.shape }, []),
-    )
-    builder.place(zero[0]!, gradients, 0)
+    builder.stage = 'prologue'
+    const [zero] = builder.apply(fillOp, { value: 0, outputShape: flat.shape }, [])
+    builder.place(zero!, gradients, 0)
+    builder.stage = 'body'
   }
   computed.forEach((gradient, i) => {
     const byteOffset = layout.entries[i]!.byteOffset
@@ -186,14 +186,6 @@ function directGradients(nodes: readonly Node[], computed: readonly (Tracer | un
     (node) => opDefinition(node.op).accumulates && node.outputs.every((id) => once.has(id) && !read.has(id)),
   )
   return new Set(producers.flatMap((node) => node.outputs))
-}
-
-function at<T>(builder: GraphBuilder, stage: GraphBuilder['stage'], work: () => T): T {
-  const before = builder.stage
-  builder.stage = stage
-  const result = work()
-  builder.stage = before
-  return result
 }
 
 function finish(
