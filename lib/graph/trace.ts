@@ -21,11 +21,12 @@ function isLiftable(value: unknown): value is Liftable {
 
 /**
  * What convolutions may round: `default` lets a backend choose faster algorithms that round more than the direct one
- * (Winograd in float32: relative L2 error 1e-5, largest error 1e-4 of the RMS); `highest` does not.
+ * (Winograd in float32: relative L2 error 1e-5, largest error 1e-4 of the RMS); `highest` does not; `tfloat32`, on GPUs
+ * only, also rounds the factors of products to TF32's ten bits (relative L2 error 1e-3), for their tensor cores.
  */
-export type ConvolutionPrecision = 'default' | 'highest'
+export type ConvolutionPrecision = 'default' | 'highest' | 'tfloat32'
 
-export const convolutionPrecisions: readonly ConvolutionPrecision[] = ['default', 'highest']
+export const convolutionPrecisions: readonly ConvolutionPrecision[] = ['default', 'highest', 'tfloat32']
 
 /** What holds while a function is traced. */
 export interface TraceOptions {

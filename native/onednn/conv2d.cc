@@ -9,6 +9,13 @@
 namespace mlpconv {
 namespace {
 
+/// Throws DTypeError if it asks for what no CPU has.
+const Conv2d& checked(const KernelDescription& description, const Conv2d& conv) {
+  checkDType(description, conv.precision != Precision::tfloat32,
+             "precision 'default' or 'highest' on the CPU, which has no TF32; 'tfloat32' needs a GPU");
+  return conv;
+}
+
 constexpr auto direct = dnnl::algorithm::convolution_direct;
 
 dnnl::convolution_forward::primitive_desc forwardDesc(const OneDnnDevice& device, const Conv2d& conv) {
@@ -51,7 +58,7 @@ auto chooseImplementation(const Conv2d& conv, int64_t rowSize, const Create& cre
 }  // namespace
 
 std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescription& description) {
-  const Conv2d conv = Conv2d::forward(description);
+  const Conv2d conv = checked(description, Conv2d::forward(description));
   if (auto kernel = winograd::tryForward(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   return affineForward<dnnl::convolution_forward>(
@@ -60,7 +67,7 @@ std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescripti
 
 std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const KernelDescription& description) {
   using Primitive = dnnl::convolution_backward_data;
-  const Conv2d conv = Conv2d::backwardData(description);
+  const Conv2d conv = checked(description, Conv2d::backwardData(description));
   if (auto kernel = winograd::tryBackwardData(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
@@ -76,7 +83,7 @@ std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const Ker
 
 std::shared_ptr<Kernel> createConv2dBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
-  const Conv2d conv = Conv2d::backwardWeights(description);
+  const Conv2d conv = checked(description, Conv2d::backwardWeights(description));
   if (auto kernel = winograd::tryBackwardWeights(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);

@@ -11,6 +11,9 @@ struct Window {
   std::vector<int64_t> stride;
   std::vector<int64_t> padding;
 
+  Window(std::vector<int64_t> kernel, std::vector<int64_t> strides, std::vector<int64_t> paddings)
+      : kernelSize(std::move(kernel)), stride(std::move(strides)), padding(std::move(paddings)) {}
+
   /// Reads the attributes `stride` and `padding`. Throws OptionError.
   Window(const KernelDescription& d, std::vector<int64_t> kernel)
       : kernelSize(std::move(kernel)), stride(sizes(d, "stride", 1)), padding(sizes(d, "padding", 0)) {}

@@ -93,10 +93,12 @@ void testConv2d() {
   attribute("padding", Numbers{-1, 0}, "padding to be two integers from 0");
   attribute("padding", Numbers{0, 4294967296.0}, "2^31 - 1");
   attribute("relu", 1.0, "'relu'");
-  attribute("precision", std::string("high"), "precision to be 'default' or 'highest', received 'high'");
+  attribute("precision", std::string("high"),
+            "precision to be 'default', 'highest' or 'tfloat32', received 'high'");
   attribute("precision", true, "'precision': expected a string");
-  check(conv.highest, "the precision to be read");
-  check(!read(with(convolution, "precision", std::string("default")), {x, weight}, y).highest,
+  check(conv.precision == Precision::highest, "the precision to be read");
+  check(read(with(convolution, "precision", std::string("default")), {x, weight}, y).precision ==
+            Precision::standard,
         "the default precision to be read");
   checkThrows<OptionError>([&] { read({}, {x, weight}, y); }, "'relu'");
 }

@@ -1,6 +1,6 @@
 /** Convolutions large enough for Winograd: within its bound by default, exact on integers where `precision` is `highest`. */
 import { describe, expect, test } from '@jest/globals'
-import { conv2d, jit, OptionError, tensor, Trainer, vjp, NiN, optim, type Tensor, type Tracer } from '../../lib/index.js'
+import { conv2d, DTypeError, jit, OptionError, tensor, Trainer, vjp, NiN, optim, type Tensor, type Tracer } from '../../lib/index.js'
 import type { ConvolutionPrecision } from '../../lib/index.js'
 import * as reference from '../reference/conv2d.js'
 import { integerData, roundToFloat32, spreadData } from '../reference/data.js'
@@ -71,5 +71,12 @@ test('other precisions are refused', async () => {
   expect(() => conv2d(x, w, undefined, { precision })).toThrow(OptionError)
   await expect(jit((tx: Tracer, tw: Tracer) => conv2d(tx, tw), { precision })(x, w)).rejects.toThrow(OptionError)
   const options = { optimizer: optim.SGD({ lr: 0.1 }), batchSize: 1, epochs: 1, precision }
-  expect(() => new Trainer(new NiN(), options)).toThrow('precision must be one of default, highest')
+  expect(() => new Trainer(new NiN(), options)).toThrow('precision must be one of default, highest, tfloat32')
+})
+
+test('the CPU refuses tfloat32 and says what to ask for instead', async () => {
+  const [x, w] = await Promise.all([upload(integerData([1, 1, 3, 3], 0, 0)), upload(integerData([1, 1, 3, 3], 0, 1))])
+  const refused = conv2d(x, w, undefined, { precision: 'tfloat32' })
+  await expect(refused).rejects.toThrow(DTypeError)
+  await expect(refused).rejects.toThrow("'default' or 'highest' on the CPU, which has no TF32; 'tfloat32' needs a GPU")
 })

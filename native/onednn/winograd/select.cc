@@ -6,7 +6,7 @@ namespace mlpconv::winograd {
 namespace {
 
 bool isChosen(const Conv2d& conv, const Problem& problem) {
-  return !conv.highest && isAvailable() && isPossible(conv) && isFaster(problem);
+  return conv.precision != Precision::highest && isAvailable() && isPossible(conv) && isFaster(problem);
 }
 
 }  // namespace
