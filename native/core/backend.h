@@ -93,6 +93,8 @@ class Kernel {
   /// The size of an output whose dtype is opaque.
   virtual size_t opaqueBytes(size_t /*output*/) const { return 0; }
   virtual std::vector<Pack> packs() const { return {}; }
+  /// How the library does it, for people: "eng33_k2=2 rtc".
+  virtual std::string implementation() const { return {}; }
   /// Runs, or enqueues on the device's stream.
   virtual void run(const Arguments& arguments) = 0;
 };

@@ -39,6 +39,8 @@ class CudaDevice final : public Device {
   /// cuDNN's device properties as JSON, and the compute capability (90), by which plans are chosen.
   const std::string& properties() const;
   int computeCapability() const;
+  /// Where built plans are kept from run to run; empty: nowhere.
+  const std::string& planFolder() const;
 };
 
 }  // namespace mlpconv

@@ -1,0 +1,126 @@
+#include "affine.h"
+
+#include <string>
+
+#include "device.h"
+#include "gradients.h"
+#include "kernels.h"
+
+namespace mlpconv {
+namespace {
+
+std::shared_ptr<Kernel> castKernel(CudaDevice& device, const std::vector<int64_t>& shape, DType from,
+                                   DType to) {
+  return createCast(device, {"cast", {}, {{from, shape}}, {{to, shape}}});
+}
+
+/// The same problem in float32. Products of bfloat16 numbers are exact in TF32, so this rounds only less.
+Conv2d widened(Conv2d conv) {
+  conv.dtype = DType::float32;
+  conv.precision = Precision::tfloat32;
+  return conv;
+}
+
+[[noreturn]] void throwNoEngine(const CudaDevice& device) {
+  throw DeviceError("cuDNN has no engine for these sizes on compute capability " +
+                    std::to_string(device.computeCapability()) +
+                    ", neither in their own type nor in float32");
+}
+
+/// Adds the step that makes the only output from `inputs`: by `create`, or in float32 with casts around it
+/// where cuDNN has no engine for bfloat16. Inputs from `firstParameter` on are float32 already.
+struct Made {
+  std::shared_ptr<Kernel> kernel;
+  /// Whether it is the one in float32.
+  bool wide;
+};
+
+Made make(const CudaDevice& device, const Conv2d& conv, const TryCreate& create) {
+  if (auto kernel = create(conv)) return {kernel, conv.dtype == DType::float32};
+  if (conv.dtype == DType::bfloat16) {
+    if (auto kernel = create(widened(conv))) return {kernel, true};
+  }
+  throwNoEngine(device);
+}
+
+/// Where the kernel finds an activation: its own place, or its float32 copy.
+StepPlace fetch(StepsKernel& steps, CudaDevice& device, const TensorSpec& spec, StepPlace place, bool wide) {
+  if (!wide || spec.dtype == DType::float32) return place;
+  const StepPlace copy = steps.reserve(TensorSpec{DType::float32, spec.shape}.bytes());
+  steps.add(castKernel(device, spec.shape, spec.dtype, DType::float32), {place}, {copy});
+  return copy;
+}
+
+/// Runs the kernel, whose output becomes output 0 of the whole.
+void produce(StepsKernel& steps, CudaDevice& device, const Made& made, std::vector<StepPlace> inputs,
+             const TensorSpec& spec) {
+  if (!made.wide || spec.dtype == DType::float32) {
+    steps.add(made.kernel, std::move(inputs), {StepPlace::output(0)});
+    return;
+  }
+  const StepPlace wide = steps.reserve(TensorSpec{DType::float32, spec.shape}.bytes());
+  steps.add(made.kernel, std::move(inputs), {wide});
+  steps.add(castKernel(device, spec.shape, DType::float32, spec.dtype), {wide}, {StepPlace::output(0)});
+}
+
+void packParameter(StepsKernel& steps, CudaDevice& device, size_t input, const std::vector<int64_t>& shape,
+                   const Made& made) {
+  if (made.wide) return;
+  const TensorSpec packed = {DType::bfloat16, shape};
+  steps.pack(input, packed.bytes(), castKernel(device, shape, DType::float32, DType::bfloat16));
+}
+
+}  // namespace
+
+Arithmetic arithmeticOf(const Conv2d& conv) {
+  constexpr int64_t fewestChannels = 32;
+  const bool isFloat32 = conv.dtype == DType::float32;
+  return {.tensorCores = !isFloat32 || conv.precision == Precision::tfloat32,
+          .winograd = isFloat32 && conv.precision != Precision::highest && conv.weight[0] >= fewestChannels &&
+                      conv.weight[1] >= fewestChannels};
+}
+
+std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const TryCreate& create) {
+  const Made made = make(device, conv, create);
+  auto steps = std::make_shared<StepsKernel>();
+  packParameter(*steps, device, 1, conv.weight, made);
+  if (conv.bias) packParameter(*steps, device, 2, {conv.weight[0]}, made);
+  std::vector<StepPlace> inputs = {fetch(*steps, device, conv.xSpec(), StepPlace::input(0), made.wide),
+                                   StepPlace::input(1)};
+  if (conv.bias) inputs.push_back(StepPlace::input(2));
+  produce(*steps, device, made, std::move(inputs), conv.ySpec());
+  return steps;
+}
+
+std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2d& conv,
+                                                 const TryCreate& create) {
+  const Made made = make(device, conv, create);
+  auto steps = std::make_shared<StepsKernel>();
+  packParameter(*steps, device, 1, conv.weight, made);
+  const StepPlace dy = fetch(*steps, device, conv.ySpec(), StepPlace::input(0), made.wide);
+  produce(*steps, device, made, {dy, StepPlace::input(1)}, conv.xSpec());
+  return steps;
+}
+
+std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Conv2d& conv,
+                                                    const TryCreate& create) {
+  const Made made = make(device, conv, create);
+  auto steps = std::make_shared<StepsKernel>();
+  const StepPlace x = fetch(*steps, device, conv.xSpec(), StepPlace::input(0), made.wide);
+  const StepPlace dy = fetch(*steps, device, conv.ySpec(), StepPlace::input(1), made.wide);
+  if (conv.accumulate) {
+    const StepPlace dweight = steps->reserve(conv.weightSpec().bytes());
+    steps->add(made.kernel, {x, dy}, {dweight});
+    steps->add(createAccumulate(device, conv.weightSpec().elements()), {dweight}, {StepPlace::output(0)});
+  } else {
+    steps->add(made.kernel, {x, dy}, {StepPlace::output(0)});
+  }
+  if (conv.bias) {
+    const int64_t rows = conv.ySpec().elements() / conv.weight[0];
+    steps->add(createColumnSums(device, conv.dtype, rows, conv.weight[0], conv.accumulate),
+               {StepPlace::input(1)}, {StepPlace::output(1)});
+  }
+  return steps;
+}
+
+}  // namespace mlpconv

@@ -1,0 +1,35 @@
+// What conv2d and linear have in common on cuDNN, where a dense layer is a 1x1 convolution of 1x1 images.
+#pragma once
+
+#include <functional>
+
+#include "../ops/conv2d.h"
+#include "graph.h"
+#include "steps.h"
+
+namespace mlpconv {
+
+/// Makes one kernel of a problem, or null where cuDNN has no engine for it.
+using TryCreate = std::function<std::shared_ptr<Kernel>(const Conv2d&)>;
+
+/// What engines of a problem may do. Winograd is for float32 of default precision, and for channels as many
+/// as it pays for.
+Arithmetic arithmeticOf(const Conv2d& conv);
+
+/// x, weight, (bias) -> y. cuDNN takes parameters of the activations' type, so in bfloat16 they are packed.
+std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const TryCreate& create);
+
+/// dy, weight -> dx.
+std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2d& conv,
+                                                 const TryCreate& create);
+
+/// x, dy -> dweight, (dbias); `create` makes dweight alone, in float32.
+std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Conv2d& conv,
+                                                    const TryCreate& create);
+
+/// The convolution's own graphs.
+std::shared_ptr<Kernel> tryConvolution(CudaDevice& device, const Conv2d& conv);
+std::shared_ptr<Kernel> tryConvolutionBackwardData(CudaDevice& device, const Conv2d& conv);
+std::shared_ptr<Kernel> tryConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv);
+
+}  // namespace mlpconv

@@ -1,0 +1,57 @@
+#include "../ops/conv2d.h"
+
+#include "affine.h"
+#include "device.h"
+#include "kernels.h"
+
+namespace mlpconv {
+
+std::shared_ptr<Kernel> tryConvolution(CudaDevice& device, const Conv2d& conv) {
+  Graph graph(device, arithmeticOf(conv));
+  const GraphTensor x = graph.input(conv.xSpec());
+  const GraphTensor weight = graph.input({conv.dtype, conv.weight});
+  GraphTensor y = graph.convolution(x, weight, conv.window);
+  if (conv.bias) y = graph.add(y, graph.input({conv.dtype, {1, conv.weight[0], 1, 1}}));
+  if (conv.relu) y = graph.relu(y);
+  graph.output(y, conv.ySpec());
+  return graph.tryBuild();
+}
+
+std::shared_ptr<Kernel> tryConvolutionBackwardData(CudaDevice& device, const Conv2d& conv) {
+  Graph graph(device, arithmeticOf(conv));
+  const GraphTensor dy = graph.input(conv.ySpec());
+  const GraphTensor weight = graph.input({conv.dtype, conv.weight});
+  graph.output(graph.convolutionBackwardData(dy, weight, conv.window, conv.x), conv.xSpec());
+  return graph.tryBuild();
+}
+
+std::shared_ptr<Kernel> tryConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv) {
+  Graph graph(device, arithmeticOf(conv));
+  const GraphTensor x = graph.input(conv.xSpec());
+  const GraphTensor dy = graph.input(conv.ySpec());
+  GraphTensor dweight = graph.convolutionBackwardWeights(dy, x, conv.window, conv.weight);
+  // Engines that write another type than they read exist only behind an operation.
+  if (conv.dtype != DType::float32) dweight = graph.identity(dweight);
+  graph.output(dweight, conv.weightSpec());
+  return graph.tryBuild();
+}
+
+std::shared_ptr<Kernel> createConv2d(CudaDevice& device, const KernelDescription& description) {
+  return createAffineForward(device, Conv2d::forward(description),
+                             [&](const Conv2d& conv) { return tryConvolution(device, conv); });
+}
+
+std::shared_ptr<Kernel> createConv2dBackwardData(CudaDevice& device, const KernelDescription& description) {
+  return createAffineBackwardData(device, Conv2d::backwardData(description), [&](const Conv2d& conv) {
+    return tryConvolutionBackwardData(device, conv);
+  });
+}
+
+std::shared_ptr<Kernel> createConv2dBackwardWeights(CudaDevice& device,
+                                                    const KernelDescription& description) {
+  return createAffineBackwardWeights(device, Conv2d::backwardWeights(description), [&](const Conv2d& conv) {
+    return tryConvolutionBackwardWeights(device, conv);
+  });
+}
+
+}  // namespace mlpconv

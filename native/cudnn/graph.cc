@@ -1,0 +1,424 @@
+#include "graph.h"
+
+#include "device.h"
+#include "planCache.h"
+#include "resampleBackward.h"
+
+namespace mlpconv {
+namespace {
+
+using fe::graph::Tensor_attributes;
+
+/// Gives access to what cudnn-frontend keeps for its own nodes and plans.
+class FrontendGraph : public fe::graph::Graph {
+ public:
+  GraphTensor resampleBackward(ResampleBackwardAttributes attributes, const std::vector<int64_t>& shape) {
+    const GraphTensor dx = output_tensor("dx");
+    dx->set_dim(shape);
+    attributes.outputs[ResampleBackwardAttributes::output_names::DX] = dx;
+    sub_nodes.emplace_back(std::make_unique<ResampleBackwardNode>(std::move(attributes), context));
+    return dx;
+  }
+
+  /// The plan that was built last.
+  const std::shared_ptr<fe::ExecutionPlan>& plan() const {
+    return plans.execution_plans.at(static_cast<size_t>(plans.candidate));
+  }
+
+  /// All that tells this graph from another.
+  std::string description() const {
+    nlohmann::json json;
+    serialize(json);
+    json.erase("gid");
+    return json.dump();
+  }
+};
+
+void check(const fe::error_t& status) {
+  if (status.is_bad()) throw DeviceError("cuDNN: " + status.err_msg);
+}
+
+fe::DataType_t dataType(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return fe::DataType_t::FLOAT;
+    case DType::bfloat16:
+      return fe::DataType_t::BFLOAT16;
+    default:
+      throw DTypeError("expected float32 or bfloat16 in a cuDNN graph");
+  }
+}
+
+/// INT8 is what cuDNN's own examples use; it has no room for windows of more places.
+fe::DataType_t indexType(const Window& window) {
+  return Graph::indexBytes(window) == 1 ? fe::DataType_t::INT8 : fe::DataType_t::INT32;
+}
+
+/// Channels-last.
+std::vector<int64_t> stridesOf(const std::vector<int64_t>& shape) {
+  const int64_t c = shape[1], h = shape[2], w = shape[3];
+  return {h * w * c, 1, w * c, c};
+}
+
+void setLayout(Tensor_attributes& tensor, const std::vector<int64_t>& shape) {
+  if (shape.size() == 2) {
+    tensor.set_dim({1, shape[0], shape[1]}).set_stride({shape[0] * shape[1], shape[1], 1});
+  } else {
+    tensor.set_dim(shape).set_stride(stridesOf(shape));
+  }
+}
+
+/// What the last window needs behind the image: less than nothing where rows are left over.
+std::vector<int64_t> postPadding(const Window& window, const std::vector<int64_t>& xShape,
+                                 const std::vector<int64_t>& yShape) {
+  std::vector<int64_t> padding;
+  for (const size_t i : {0, 1}) {
+    padding.push_back((yShape[2 + i] - 1) * window.stride[i] + window.kernelSize[i] - xShape[2 + i] -
+                      window.padding[i]);
+  }
+  return padding;
+}
+
+std::vector<cudnnFraction_t> fractions(const std::vector<int64_t>& values) {
+  std::vector<cudnnFraction_t> result;
+  for (const int64_t value : values) result.push_back({value, 1});
+  return result;
+}
+
+fe::graph::Resample_attributes pooling(const Window& window, const std::vector<int64_t>& xShape,
+                                       const std::vector<int64_t>& yShape) {
+  fe::graph::Resample_attributes attributes;
+  attributes.set_window(window.kernelSize)
+      .set_stride(window.stride)
+      .set_pre_padding(window.padding)
+      .set_post_padding(postPadding(window, xShape, yShape));
+  return attributes;
+}
+
+ResampleBackwardAttributes poolingBackward(const GraphTensor& dy, const Window& window,
+                                           const std::vector<int64_t>& xShape) {
+  ResampleBackwardAttributes attributes;
+  attributes.inputs[ResampleBackwardAttributes::input_names::DY] = dy;
+  attributes.window = fractions(window.kernelSize);
+  attributes.stride = fractions(window.stride);
+  attributes.prePadding = fractions(window.padding);
+  attributes.postPadding = fractions(postPadding(window, xShape, dy->get_dim()));
+  return attributes;
+}
+
+std::shared_ptr<const fe::DeviceProperties> deviceProperties(const CudaDevice& device) {
+  const std::string& json = device.properties();
+  auto properties = std::make_shared<fe::DeviceProperties>();
+  check(properties->deserialize({json.begin(), json.end()}));
+  return properties;
+}
+
+/// "eng33_k2=2_k6=0 rtc": the engine's number and knobs, and whether its kernel is compiled at run time.
+std::string nameOf(const fe::ExecutionPlan& plan) {
+  const std::string& tag = plan.getTag();
+  const size_t engine = tag.rfind("eng");
+  std::string name = engine == std::string::npos ? tag : tag.substr(engine);
+  for (const cudnnBackendBehaviorNote_t note : plan.getAllBehaviorNotes()) {
+    if (note == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) name += " rtc";
+  }
+  return name;
+}
+
+/// A plan; its pointers come in the order of `uids`: first the inputs', then the outputs'.
+class GraphKernel final : public Kernel {
+ public:
+  GraphKernel(const CudaDevice& device, std::shared_ptr<fe::ExecutionPlan> plan, std::string name,
+              std::vector<int64_t> uids)
+      : device_(device), plan_(std::move(plan)), name_(std::move(name)), uids_(std::move(uids)) {}
+
+  size_t workspaceBytes() const override { return static_cast<size_t>(plan_->getWorkspaceSize()); }
+  std::string implementation() const override { return name_; }
+
+  void run(const Arguments& arguments) override {
+    std::vector<void*> pointers(arguments.inputs.begin(), arguments.inputs.end());
+    pointers.insert(pointers.end(), arguments.outputs.begin(), arguments.outputs.end());
+    for (const void* pointer : pointers) {
+      if (reinterpret_cast<uintptr_t>(pointer) % alignment != 0) {
+        throw DeviceError("expected tensors at multiples of " + std::to_string(alignment) +
+                          " bytes, which cuDNN needs");
+      }
+    }
+    // Not Graph::execute, which wants the driver's library besides the runtime's.
+    check(fe::detail::execute(device_.cudnnHandle(), plan_.get(), pointers, uids_, arguments.workspace));
+  }
+
+ private:
+  /// What Tensor_attributes promise cuDNN.
+  static constexpr uintptr_t alignment = 16;
+
+  const CudaDevice& device_;
+  std::shared_ptr<fe::ExecutionPlan> plan_;
+  std::string name_;
+  std::vector<int64_t> uids_;
+};
+
+}  // namespace
+
+struct Graph::State {
+  State(CudaDevice& cudaDevice, Arithmetic allowed) : device(cudaDevice), arithmetic(allowed) {}
+
+  CudaDevice& device;
+  Arithmetic arithmetic;
+  FrontendGraph graph;
+  std::vector<int64_t> inputs, outputs;
+  int64_t nextUid = 1;
+  std::string reason;
+
+  GraphTensor tensor(fe::DataType_t type, const std::vector<int64_t>& shape) {
+    Tensor_attributes attributes;
+    setLayout(attributes, shape);
+    attributes.set_data_type(type).set_uid(nextUid);
+    inputs.push_back(nextUid++);
+    return graph.tensor(attributes);
+  }
+
+  void store(Tensor_attributes& tensor, fe::DataType_t type, const std::vector<int64_t>& shape) {
+    setLayout(tensor, shape);
+    tensor.set_output(true).set_data_type(type).set_uid(nextUid);
+    outputs.push_back(nextUid++);
+  }
+
+  GraphTensor pointwise(fe::PointwiseMode_t mode, const GraphTensor& a, const GraphTensor& b = nullptr) {
+    const auto attributes = fe::graph::Pointwise_attributes().set_mode(mode);
+    return b ? graph.pointwise(a, b, attributes) : graph.pointwise(a, attributes);
+  }
+
+  /// All that could change which plan is built, or whether an old one still runs.
+  std::string key() const {
+    const auto properties = nlohmann::json::parse(device.properties());
+    const nlohmann::json key = {
+        {"format", 1},
+        {"cudnn", fe::detail::get_backend_version()},
+        {"frontend", CUDNN_FRONTEND_VERSION},
+        {"device", properties.value("deviceName", "")},
+        {"computeCapability", device.computeCapability()},
+        {"multiprocessors", properties.value("multiProcessorCount", 0)},
+        {"tensorCores", arithmetic.tensorCores},
+        {"winograd", arithmetic.winograd},
+        {"graph", graph.description()},
+    };
+    return key.dump();
+  }
+
+  std::vector<int64_t> uids() const {
+    std::vector<int64_t> uids = inputs;
+    uids.insert(uids.end(), outputs.begin(), outputs.end());
+    return uids;
+  }
+
+  void deselect() {
+    using Note = fe::NumericalNote_t;
+    std::vector<Note> notes = {Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION, Note::FFT};
+    if (!arithmetic.tensorCores) {
+      notes.insert(notes.end(), {Note::TENSOR_CORE, Note::DOWN_CONVERT_INPUTS});
+    }
+    if (!arithmetic.winograd) {
+      notes.insert(notes.end(), {Note::WINOGRAD, Note::WINOGRAD_TILE_4x4, Note::WINOGRAD_TILE_6x6,
+                                 Note::WINOGRAD_TILE_13x13});
+    }
+    graph.deselect_numeric_notes(notes);
+  }
+
+  /// Null, and `reason`, where an attempt fails.
+  std::shared_ptr<fe::ExecutionPlan> plan() {
+    const auto tries = [this](fe::error_t status) {
+      if (status.is_bad()) reason = status.err_msg;
+      return status.is_good();
+    };
+    const bool built = tries(graph.build_operation_graph(device.cudnnHandle())) &&
+                       tries(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
+    if (!built) return nullptr;
+    deselect();
+    return tries(graph.check_support()) && tries(graph.build_plans()) ? graph.plan() : nullptr;
+  }
+
+  std::shared_ptr<fe::ExecutionPlan> load(const std::string& json) {
+    fe::ExecutionPlanBuilder builder;
+    builder.setCudaGraphRetention(retention);
+    if (device.cudnnHandle() != nullptr) {
+      builder.setHandle(device.cudnnHandle());
+    } else {
+      builder.setDeviceProperties(deviceProperties(device));
+    }
+    try {
+      return std::make_shared<fe::ExecutionPlan>(builder.loadFromJson(json));
+    } catch (const fe::cudnnException&) {
+      return nullptr;  // Of another build of the libraries: it is made anew.
+    }
+  }
+
+  /// A captured step holds its kernels itself.
+  static constexpr auto retention = fe::CudaGraphRetention_t::NONE;
+};
+
+Graph::Graph(CudaDevice& device, Arithmetic arithmetic)
+    : state_(std::make_unique<State>(device, arithmetic)) {
+  device.cudnn();
+  FrontendGraph& graph = state_->graph;
+  graph.set_intermediate_data_type(fe::DataType_t::FLOAT)
+      .set_compute_data_type(fe::DataType_t::FLOAT)
+      .set_sm_version(device.computeCapability())
+      .set_cuda_graph_retention(State::retention);
+  if (device.cudnnHandle() == nullptr) graph.set_device_properties(deviceProperties(device));
+}
+
+Graph::~Graph() = default;
+
+size_t Graph::indexBytes(const Window& window) {
+  return window.kernelSize[0] * window.kernelSize[1] <= INT8_MAX + 1 ? 1 : 4;
+}
+
+GraphTensor Graph::input(const TensorSpec& spec) { return state_->tensor(dataType(spec.dtype), spec.shape); }
+
+GraphTensor Graph::inputTransposed(const TensorSpec& spec) {
+  const GraphTensor tensor = input(spec);
+  tensor->set_dim({1, spec.shape[1], spec.shape[0]}).set_stride({spec.elements(), 1, spec.shape[1]});
+  return tensor;
+}
+
+GraphTensor Graph::inputIndex(const std::vector<int64_t>& shape, const Window& window) {
+  return state_->tensor(indexType(window), shape);
+}
+
+void Graph::output(const GraphTensor& tensor, const TensorSpec& spec) {
+  state_->store(*tensor, dataType(spec.dtype), spec.shape);
+}
+
+void Graph::outputIndex(const GraphTensor& index, const std::vector<int64_t>& shape, const Window& window) {
+  state_->store(*index, indexType(window), shape);
+}
+
+GraphTensor Graph::convolution(const GraphTensor& x, const GraphTensor& weight, const Window& window) {
+  const auto attributes = fe::graph::Conv_fprop_attributes()
+                              .set_padding(window.padding)
+                              .set_stride(window.stride)
+                              .set_dilation({1, 1});
+  return state_->graph.conv_fprop(x, weight, attributes);
+}
+
+GraphTensor Graph::convolutionBackwardData(const GraphTensor& dy, const GraphTensor& weight,
+                                           const Window& window, const std::vector<int64_t>& shape) {
+  const auto attributes = fe::graph::Conv_dgrad_attributes()
+                              .set_padding(window.padding)
+                              .set_stride(window.stride)
+                              .set_dilation({1, 1});
+  const GraphTensor dx = state_->graph.conv_dgrad(dy, weight, attributes);
+  dx->set_dim(shape).set_stride(stridesOf(shape));
+  return dx;
+}
+
+GraphTensor Graph::convolutionBackwardWeights(const GraphTensor& dy, const GraphTensor& x,
+                                              const Window& window, const std::vector<int64_t>& shape) {
+  const auto attributes = fe::graph::Conv_wgrad_attributes()
+                              .set_padding(window.padding)
+                              .set_stride(window.stride)
+                              .set_dilation({1, 1});
+  const GraphTensor dw = state_->graph.conv_wgrad(dy, x, attributes);
+  dw->set_dim(shape).set_stride(stridesOf(shape));
+  return dw;
+}
+
+GraphTensor Graph::matmul(const GraphTensor& a, const GraphTensor& b) {
+  return state_->graph.matmul(a, b, fe::graph::Matmul_attributes());
+}
+
+GraphTensor Graph::add(const GraphTensor& a, const GraphTensor& b) {
+  return state_->pointwise(fe::PointwiseMode_t::ADD, a, b);
+}
+
+GraphTensor Graph::relu(const GraphTensor& x) { return state_->pointwise(fe::PointwiseMode_t::RELU_FWD, x); }
+
+GraphTensor Graph::identity(const GraphTensor& x) {
+  return state_->pointwise(fe::PointwiseMode_t::IDENTITY, x);
+}
+
+Graph::MaxPool Graph::maxPool(const GraphTensor& x, const Window& window, const std::vector<int64_t>& yShape,
+                              bool index) {
+  auto attributes = pooling(window, x->get_dim(), yShape);
+  attributes.set_resampling_mode(fe::ResampleMode_t::MAXPOOL)
+      .set_padding_mode(fe::PaddingMode_t::NEG_INF_PAD)
+      .set_generate_index(index);
+  const auto [y, indexTensor] = state_->graph.resample(x, attributes);
+  return {y, indexTensor};
+}
+
+GraphTensor Graph::maxPoolBackward(const GraphTensor& dy, const GraphTensor& index, const Window& window,
+                                   const std::vector<int64_t>& shape) {
+  auto attributes = poolingBackward(dy, window, shape);
+  attributes.inputs[ResampleBackwardAttributes::input_names::Index] = index;
+  attributes.mode = fe::ResampleMode_t::MAXPOOL;
+  attributes.paddingMode = fe::PaddingMode_t::NEG_INF_PAD;
+  return state_->graph.resampleBackward(std::move(attributes), shape);
+}
+
+namespace {
+
+fe::ResampleMode_t averageMode(bool countIncludePad) {
+  return countIncludePad ? fe::ResampleMode_t::AVGPOOL_INCLUDE_PADDING
+                         : fe::ResampleMode_t::AVGPOOL_EXCLUDE_PADDING;
+}
+
+}  // namespace
+
+GraphTensor Graph::averagePool(const GraphTensor& x, const Window& window, const std::vector<int64_t>& yShape,
+                               bool countIncludePad) {
+  auto attributes = pooling(window, x->get_dim(), yShape);
+  attributes.set_resampling_mode(averageMode(countIncludePad))
+      .set_padding_mode(fe::PaddingMode_t::ZERO_PAD)
+      .set_generate_index(false);
+  return state_->graph.resample(x, attributes)[0];
+}
+
+GraphTensor Graph::averagePoolBackward(const GraphTensor& dy, const Window& window,
+                                       const std::vector<int64_t>& shape, bool countIncludePad) {
+  auto attributes = poolingBackward(dy, window, shape);
+  attributes.mode = averageMode(countIncludePad);
+  attributes.paddingMode = fe::PaddingMode_t::ZERO_PAD;
+  return state_->graph.resampleBackward(std::move(attributes), shape);
+}
+
+std::shared_ptr<Kernel> Graph::tryBuild() {
+  State& state = *state_;
+  try {
+    check(state.graph.validate());
+    const PlanCache cache(state.device.planFolder());
+    const std::string key = state.key();
+    const auto kernel = [&](std::shared_ptr<fe::ExecutionPlan> plan, std::string name) {
+      return std::make_shared<GraphKernel>(state.device, std::move(plan), std::move(name), state.uids());
+    };
+    if (const auto found = cache.read(key)) {
+      const size_t line = found->find('\n');
+      if (line == std::string::npos) {
+        state.reason = *found;
+        return nullptr;
+      }
+      if (auto plan = state.load(found->substr(line + 1))) return kernel(plan, found->substr(0, line));
+    }
+    auto plan = state.plan();
+    if (plan == nullptr) {
+      std::replace(state.reason.begin(), state.reason.end(), '\n', ' ');
+      cache.write(key, state.reason);
+      return nullptr;
+    }
+    const std::string name = nameOf(*plan);
+    cache.write(key, name + "\n" + plan->getJsonRepresentation());
+    return kernel(std::move(plan), name);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw DeviceError(std::string("cuDNN: ") + error.what());
+  }
+}
+
+std::shared_ptr<Kernel> Graph::build() {
+  if (auto kernel = tryBuild()) return kernel;
+  throw DeviceError("cuDNN has no engine for this on compute capability " +
+                    std::to_string(state_->device.computeCapability()) + ": " + state_->reason);
+}
+
+}  // namespace mlpconv

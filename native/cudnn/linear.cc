@@ -1,0 +1,77 @@
+#include "../ops/linear.h"
+
+#include "affine.h"
+#include "device.h"
+#include "kernels.h"
+
+namespace mlpconv {
+namespace {
+
+/// Images of one pixel.
+Conv2d asConvolution(Linear linear) {
+  for (auto* shape : {&linear.x, &linear.weight, &linear.y}) shape->insert(shape->end(), {1, 1});
+  return {std::move(linear), Window({1, 1}, {1, 1}, {0, 0}), Precision::standard};
+}
+
+TensorSpec matrix(DType dtype, const std::vector<int64_t>& shape) { return {dtype, {shape[0], shape[1]}}; }
+
+/// cuDNN's matrix products always use tensor cores: in strict float32 only convolutions do without.
+bool isMatmul(const Conv2d& linear) { return arithmeticOf(linear).tensorCores; }
+
+std::shared_ptr<Kernel> tryMatmul(CudaDevice& device, const Conv2d& linear) {
+  Graph graph(device, arithmeticOf(linear));
+  const GraphTensor x = graph.input(matrix(linear.dtype, linear.x));
+  const GraphTensor weight = graph.inputTransposed(matrix(linear.dtype, linear.weight));
+  GraphTensor y = graph.matmul(x, weight);
+  if (linear.bias) y = graph.add(y, graph.input({linear.dtype, {1, linear.weight[0]}}));
+  if (linear.relu) y = graph.relu(y);
+  graph.output(y, matrix(linear.dtype, linear.y));
+  return graph.tryBuild();
+}
+
+std::shared_ptr<Kernel> tryMatmulBackwardData(CudaDevice& device, const Conv2d& linear) {
+  Graph graph(device, arithmeticOf(linear));
+  const GraphTensor dy = graph.input(matrix(linear.dtype, linear.y));
+  const GraphTensor weight = graph.input(matrix(linear.dtype, linear.weight));
+  graph.output(graph.matmul(dy, weight), matrix(linear.dtype, linear.x));
+  return graph.tryBuild();
+}
+
+std::shared_ptr<Kernel> tryMatmulBackwardWeights(CudaDevice& device, const Conv2d& linear) {
+  Graph graph(device, arithmeticOf(linear));
+  const GraphTensor x = graph.input(matrix(linear.dtype, linear.x));
+  const GraphTensor dy = graph.inputTransposed(matrix(linear.dtype, linear.y));
+  graph.output(graph.matmul(dy, x), matrix(DType::float32, linear.weight));
+  return graph.tryBuild();
+}
+
+/// A matrix product where there is one, else a convolution.
+template <typename Matmul, typename Convolution>
+TryCreate either(CudaDevice& device, Matmul matmul, Convolution convolution) {
+  return [&device, matmul, convolution](const Conv2d& linear) -> std::shared_ptr<Kernel> {
+    if (isMatmul(linear)) {
+      if (auto kernel = matmul(device, linear)) return kernel;
+    }
+    return convolution(device, linear);
+  };
+}
+
+}  // namespace
+
+std::shared_ptr<Kernel> createLinear(CudaDevice& device, const KernelDescription& description) {
+  return createAffineForward(device, asConvolution(Linear::forward(description)),
+                             either(device, tryMatmul, tryConvolution));
+}
+
+std::shared_ptr<Kernel> createLinearBackwardData(CudaDevice& device, const KernelDescription& description) {
+  return createAffineBackwardData(device, asConvolution(Linear::backwardData(description)),
+                                  either(device, tryMatmulBackwardData, tryConvolutionBackwardData));
+}
+
+std::shared_ptr<Kernel> createLinearBackwardWeights(CudaDevice& device,
+                                                    const KernelDescription& description) {
+  return createAffineBackwardWeights(device, asConvolution(Linear::backwardWeights(description)),
+                                     either(device, tryMatmulBackwardWeights, tryConvolutionBackwardWeights));
+}
+
+}  // namespace mlpconv
