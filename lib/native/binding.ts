@@ -24,6 +24,11 @@ export interface DeviceOptions {
   readonly index: number
   /** Threads of the CPU backend; 0 means one per physical core. */
   readonly threads: number
+  /**
+   * cuDNN's device properties, as JSON, of a GPU that need not be there: kernels can be made for it and asked about, not
+   * run.
+   */
+  readonly properties?: string
 }
 
 /** A device with one worker thread on which all of its work runs, in the order in which it was asked for. */
@@ -67,6 +72,8 @@ export interface NativeKernel {
   readonly outputBytes: readonly number[]
   /** Inputs that the kernel wants in its own layout: the kernel that makes it, and its size. */
   readonly packs: readonly { readonly input: number; readonly bytes: number; readonly kernel: NativeKernel }[]
+  /** How the library does it, for people; may be empty. */
+  readonly implementation: string
 }
 
 /**

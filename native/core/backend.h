@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -111,6 +112,18 @@ class Memory {
   virtual size_t bytes() const = 0;
 };
 
+/// Recorded work.
+class Replay {
+ public:
+  Replay() = default;
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+  virtual ~Replay() = default;
+
+  /// Runs it, or enqueues it; then it waits where a few runs are enqueued already.
+  virtual void run() = 0;
+};
+
 class Device {
  public:
   Device() = default;
@@ -131,11 +144,17 @@ class Device {
   virtual std::shared_ptr<Kernel> createKernel(const KernelDescription& description) = 0;
   /// Returns when all that was enqueued is done.
   virtual void synchronize() = 0;
+  /// Calls `work`, which runs kernels, so that it can be run again at less cost; what it enqueues is not run.
+  /// Returns null, without calling it, if this device has no such thing.
+  virtual std::unique_ptr<Replay> record(const std::function<void()>& /*work*/) { return nullptr; }
 };
 
 struct DeviceOptions {
   int index = 0;
   int threads = 0;
+  /// Of a GPU that need not be there, as cuDNN writes its device properties: kernels can be made for it and
+  /// asked about, not run. Empty: a device that is there.
+  std::string properties = {};
 };
 
 /// What an addon is built around.

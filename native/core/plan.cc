@@ -91,13 +91,35 @@ Plan::Binding Plan::bind(std::span<const std::span<std::byte>> memory) const {
   return binding;
 }
 
-int64_t Plan::run(const Binding& binding, int64_t steps, const std::atomic<bool>& stopping) {
-  for (size_t i = 0; i < locations_.size(); i++) {
-    pointers_[i] = binding.slots_[locations_[i].slot] + locations_[i].byteOffset;
-  }
+int64_t Plan::run(Device& device, const Binding& binding, int64_t steps, const std::atomic<bool>& stopping) {
+  point(binding);
   int64_t done = 0;
-  while (done < steps && cancellations_ == binding.cancellations_ && runStep(stopping)) done++;
+  while (done < steps && cancellations_ == binding.cancellations_ && !stopping) {
+    if (recording_ == Recording::run) {
+      recording_ = Recording::tried;
+      replay_ = device.record([&] { runStep(false); });
+    }
+    if (replay_) {
+      replay_->run();
+    } else if (!runStep(stopping)) {
+      break;
+    }
+    if (recording_ == Recording::notRun) recording_ = Recording::run;
+    done++;
+  }
   return done;
+}
+
+void Plan::point(const Binding& binding) {
+  bool same = true;
+  for (size_t i = 0; i < locations_.size(); i++) {
+    void* const pointer = binding.slots_[locations_[i].slot] + locations_[i].byteOffset;
+    same = same && pointers_[i] == pointer;
+    pointers_[i] = pointer;
+  }
+  if (same) return;
+  recording_ = Recording::notRun;
+  replay_.reset();
 }
 
 bool Plan::runStep(const std::atomic<bool>& stopping) {

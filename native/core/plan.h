@@ -52,10 +52,11 @@ class Plan {
   /// Throws OptionError if it is too small, misaligned or of another number.
   Binding bind(std::span<const std::span<std::byte>> memory) const;
 
-  /// Runs `steps` steps and returns how many were run in whole. Ends early after a `cancel()` that came after
-  /// `bind`, at the end of the step, and when `stopping` is set, at the end of the kernel. For one thread at
-  /// a time.
-  int64_t run(const Binding& binding, int64_t steps, const std::atomic<bool>& stopping);
+  /// Runs `steps` steps on the device and returns how many were run, or enqueued, in whole. Ends early after
+  /// a `cancel()` that came after `bind`, at the end of the step, and when `stopping` is set, at the end of
+  /// the kernel. A step that is run again in the same memory is recorded, where the device can. For one
+  /// thread at a time.
+  int64_t run(Device& device, const Binding& binding, int64_t steps, const std::atomic<bool>& stopping);
 
   /// Ends all runs that are under way or bound. For any thread.
   void cancel() { cancellations_++; }
@@ -78,6 +79,7 @@ class Plan {
 
   void add(const KernelCall& call);
   void place(const CompiledKernel& kernel, const char* kind, size_t index, Location location, Extent extent);
+  void point(const Binding& binding);
   bool runStep(const std::atomic<bool>& stopping);
   void runCall(const Call& call);
 
@@ -87,6 +89,10 @@ class Plan {
   std::vector<Location> locations_;
   /// For each location where it is in the present run.
   std::vector<void*> pointers_;
+  /// How far it is with a recording of these pointers' step: none before each kernel has run once, since
+  /// kernels may load code then.
+  enum class Recording { notRun, run, tried } recording_ = Recording::notRun;
+  std::unique_ptr<Replay> replay_;
   std::atomic<uint64_t> cancellations_ = 0;
 };
 

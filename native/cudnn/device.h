@@ -2,12 +2,14 @@
 // only a GPU's description, for which kernels can be made and asked about, but not run.
 #pragma once
 
+#include <cudnn.h>
+
 #include <optional>
 #include <string>
 
 #include "../core/backend.h"
-#include "cudart.h"
-#include "cudnn.h"
+#include "context.h"
+#include "cudnnLibrary.h"
 #include "module.h"
 
 namespace mlpconv {
@@ -26,21 +28,36 @@ class CudaDevice final : public Device {
   void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) override;
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;
   void synchronize() override;
+  /// Captures the stream as a CUDA graph.
+  std::unique_ptr<Replay> record(const std::function<void()>& work) override;
 
   /// The CUDA runtime's functions. Throws DeviceError on a device that is only a description.
-  const CudaRuntime& runtime() const;
-  cudaStream_t stream() const;
-  /// Our own kernels.
+  const CudaRuntime& runtime() const { return context().runtime(); }
+  cudaStream_t stream() const { return stream_; }
+  /// Our own kernels. Throws DeviceError on a device that is only a description.
   const Module& module() const;
-  /// Loaded; its symbols answer the cudnn-frontend's calls.
-  const Cudnn& cudnn() const;
+  /// Loaded; cudnn-frontend's calls find it.
+  const CudnnLibrary& cudnn() const { return cudnn_; }
   /// Null on a device that is only a description.
-  cudnnHandle_t cudnnHandle() const;
-  /// cuDNN's device properties as JSON, and the compute capability (90), by which plans are chosen.
-  const std::string& properties() const;
-  int computeCapability() const;
-  /// Where built plans are kept from run to run; empty: nowhere.
-  const std::string& planFolder() const;
+  cudnnHandle_t cudnnHandle() const { return handle_; }
+  /// cuDNN's device properties as JSON, and the compute capability (90), by which plans are chosen. Of a GPU
+  /// only what tells one kind from another.
+  const std::string& properties() const { return properties_; }
+  int computeCapability() const { return computeCapability_; }
+  /// Where built plans are kept from run to run.
+  std::string planFolder() const { return (cacheFolder() / "plans").string(); }
+
+ private:
+  /// Throws DeviceError on a device that is only a description.
+  const CudaContext& context() const;
+
+  std::shared_ptr<const CudaContext> context_;
+  CudnnLibrary cudnn_;
+  std::string properties_;
+  int computeCapability_;
+  cudaStream_t stream_ = nullptr;
+  cudnnHandle_t handle_ = nullptr;
+  std::optional<Module> module_;
 };
 
 }  // namespace mlpconv

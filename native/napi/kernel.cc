@@ -30,8 +30,10 @@ Napi::Object NativeKernel::wrap(Napi::Env env, const std::shared_ptr<DeviceState
   const auto readonly = [](const char* field, Napi::Value value) {
     return Napi::PropertyDescriptor::Value(field, value, napi_enumerable);
   };
-  object.DefineProperties({readonly("workspaceBytes", toNumber(env, kernel->workspace.bytes)),
-                           readonly("outputBytes", outputBytes), readonly("packs", packs)});
+  object.DefineProperties(
+      {readonly("workspaceBytes", toNumber(env, kernel->workspace.bytes)),
+       readonly("outputBytes", outputBytes), readonly("packs", packs),
+       readonly("implementation", Napi::String::New(env, kernel->kernel->implementation()))});
   return object;
 }
 

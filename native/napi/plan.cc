@@ -65,8 +65,10 @@ Napi::Value NativePlan::run(const Napi::CallbackInfo& info, const std::shared_pt
 
   return state->device->submit(
       info.Env(),
-      [state, buffers, steps, binding = state->plan.bind(memory)](
-          Device&, const std::atomic<bool>& stopping) { return state->plan.run(binding, steps, stopping); },
+      [state, buffers, steps, binding = state->plan.bind(memory)](Device& device,
+                                                                  const std::atomic<bool>& stopping) {
+        return state->plan.run(device, binding, steps, stopping);
+      },
       [](Napi::Env env, int64_t done) { return Napi::Number::New(env, static_cast<double>(done)); });
 }
 

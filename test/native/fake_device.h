@@ -50,10 +50,21 @@ class FunctionKernel final : public Kernel {
   FakeKernel kernel_;
 };
 
+class FakeReplay final : public Replay {
+ public:
+  explicit FakeReplay(std::function<void()> body) : body_(std::move(body)) {}
+  void run() override { body_(); }
+
+ private:
+  std::function<void()> body_;
+};
+
 class FakeDevice final : public Device {
  public:
   using Create = std::function<FakeKernel(const KernelDescription&)>;
-  explicit FakeDevice(Create create) : create_(std::move(create)) {}
+  using Record = std::function<std::unique_ptr<Replay>(const std::function<void()>& work)>;
+  explicit FakeDevice(Create create, Record record = {})
+      : create_(std::move(create)), record_(std::move(record)) {}
 
   void attach() override {}
   int threads() const override { return 1; }
@@ -69,9 +80,13 @@ class FakeDevice final : public Device {
     return std::make_shared<FunctionKernel>(create_(description));
   }
   void synchronize() override {}
+  std::unique_ptr<Replay> record(const std::function<void()>& work) override {
+    return record_ ? record_(work) : nullptr;
+  }
 
  private:
   Create create_;
+  Record record_;
 };
 
 }  // namespace mlpconv::test

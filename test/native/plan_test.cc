@@ -53,8 +53,11 @@ Compiled touch(TensorSpec output, size_t workspaceBytes = 0) {
                    .workspaceBytes = workspaceBytes});
 }
 
+/// Makes no kernels, and records nothing.
+FakeDevice device([](const KernelDescription&) { return FakeKernel{}; });
+
 int64_t runOn(Plan& plan, int64_t steps, const std::vector<std::span<std::byte>>& memory) {
-  return plan.run(plan.bind(memory), steps, never);
+  return plan.run(device, plan.bind(memory), steps, never);
 }
 
 void addsAtOffsets() {
@@ -177,7 +180,7 @@ void cancelEndsRunsThatWereBound() {
   cancelIn = 7;
   check(runOn(plan, 5, {}) == 2, "two steps when it is cancelled in the second");
   check(begun == 7 && ended == 7, "the second to be run in whole");
-  check(plan.run(waiting, 5, never) == 0 && begun == 7, "a run that waited not to begin");
+  check(plan.run(device, waiting, 5, never) == 0 && begun == 7, "a run that waited not to begin");
   check(runOn(plan, 2, {}) == 2, "a later run to be as if nothing had been");
 }
 
@@ -192,8 +195,52 @@ void stoppingEndsRunsAtOnce() {
                     {},
                     {},
                     {}}}}});
-  check(plan.run(plan.bind({}), 5, stopping) == 1, "only whole steps to be counted");
+  check(plan.run(device, plan.bind({}), 5, stopping) == 1, "only whole steps to be counted");
   check(count == 6, "the end of the kernel that was running");
+}
+
+void recordsWhatRunsAgain() {
+  int calls = 0;
+  int recordings = 0;
+  int replays = 0;
+  FakeDevice recorder([](const KernelDescription&) { return FakeKernel{}; },
+                      [&](const std::function<void()>& work) {
+                        recordings++;
+                        work();
+                        return std::make_unique<FakeReplay>([&] { replays++; });
+                      });
+  const TensorSpec spec = {DType::float32, {4}};
+  const auto count = compiled("count", {}, {spec}, {.body = [&](const Arguments&) { calls++; }});
+  Plan plan({16}, {{2, {{count, {}, {{0, 0}}, {}}}}});
+  HeapMemory first(16), second(16);
+  const auto run = [&](HeapMemory& memory, int64_t steps) {
+    return plan.run(recorder, plan.bind(std::vector{memory.span()}), steps, never);
+  };
+  check(run(first, 1) == 1 && calls == 2 && recordings == 0, "one step to be run as it is");
+  check(run(first, 1) == 1 && calls == 4 && recordings == 1 && replays == 1,
+        "the next in the same memory to be recorded and replayed");
+  check(run(first, 3) == 3 && calls == 4 && recordings == 1 && replays == 4, "later ones to be replayed");
+  check(run(second, 3) == 3 && calls == 8 && recordings == 2 && replays == 6,
+        "other memory to be recorded anew, after a step that is run as it is");
+  const Plan::Binding cancelled = plan.bind(std::vector{second.span()});
+  plan.cancel();
+  check(plan.run(recorder, cancelled, 3, never) == 0 && replays == 6, "a cancelled run not to be replayed");
+}
+
+void failedRecordingsAreErrors() {
+  bool fails = true;
+  FakeDevice recorder([](const KernelDescription&) { return FakeKernel{}; },
+                      [&](const std::function<void()>& work) -> std::unique_ptr<Replay> {
+                        work();
+                        if (fails) throw DeviceError("cannot be captured");
+                        return nullptr;
+                      });
+  int calls = 0;
+  Plan plan({}, {{1, {{action("count", [&] { calls++; }), {}, {}, {}}}}});
+  checkThrows<DeviceError>([&] { plan.run(recorder, plan.bind({}), 2, never); }, "cannot be captured");
+  fails = false;
+  calls = 0;
+  check(plan.run(recorder, plan.bind({}), 2, never) == 2 && calls == 2, "later runs to go on without");
 }
 
 void errorsNameTheOp() {
@@ -209,7 +256,7 @@ void allocatesNothingPerStep() {
       {{8, {{touch({DType::float32, {4}}), {}, {{0, 4}}, {}}, {add(2), {{0, 0}, {0, 8}}, {{0, 16}}, {}}}}});
   const Plan::Binding binding = plan.bind(std::vector{memory.span()});
   const size_t before = allocations;
-  const int64_t steps = plan.run(binding, 1000, never);
+  const int64_t steps = plan.run(device, binding, 1000, never);
   const size_t after = allocations;
   check(steps == 1000, "a thousand steps");
   check(before > 0 && after == before, "no allocation, received " + std::to_string(after - before));
@@ -227,6 +274,8 @@ int main() {
               {"never writes outside", neverWritesOutside},
               {"cancel ends runs that were bound", cancelEndsRunsThatWereBound},
               {"stopping ends runs at once", stoppingEndsRunsAtOnce},
+              {"records what runs again", recordsWhatRunsAgain},
+              {"failed recordings are errors", failedRecordingsAreErrors},
               {"errors name the op", errorsNameTheOp},
               {"allocates nothing per step", allocatesNothingPerStep}});
 }

@@ -39,8 +39,9 @@ function fakeDevice(): NativeDevice & { readonly asked: KernelDescription[]; pla
     outputBytes: description.outputs.map((output) => (output.dtype === 'opaque' ? 96 : byteLength(output))),
     packs:
       description.op === 'conv2d'
-        ? [{ input: 1, bytes: 1000, kernel: { workspaceBytes: 0, outputBytes: [1000], packs: [] } }]
+        ? [{ input: 1, bytes: 1000, kernel: { workspaceBytes: 0, outputBytes: [1000], packs: [], implementation: '' } }]
         : [],
+    implementation: '',
   })
   return {
     threads: 1,

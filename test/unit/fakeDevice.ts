@@ -35,6 +35,7 @@ export function fakeDevice(kernelOf: FakeKernel = () => ({})): Device {
           workspaceBytes: 0,
           outputBytes: description.outputs.map(() => 0),
           packs: [],
+          implementation: '',
           ...kernelOf(description),
         })),
       ),

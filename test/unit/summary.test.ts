@@ -108,7 +108,7 @@ describe('memory', () => {
 
   test('workspaces and packed weights are counted', async () => {
     const plain = await net().summary(shape, { device: fakeDevice(), training: false })
-    const pack = { workspaceBytes: 0, outputBytes: [640], packs: [] }
+    const pack = { workspaceBytes: 0, outputBytes: [640], packs: [], implementation: '' }
     const device = fakeDevice(({ op }) =>
       op === 'conv2d' ? { workspaceBytes: 1280, packs: [{ input: 1, bytes: 640, kernel: pack }] } : {},
     )

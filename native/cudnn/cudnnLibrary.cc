@@ -1,0 +1,74 @@
+#include "cudnnLibrary.h"
+
+#include "../core/errors.h"
+
+namespace cudnn_frontend {
+
+/// Where cudnn-frontend looks cuDNN's functions up: its name and place are cudnn-frontend's. All devices of a
+/// process open the same library.
+void* cudnn_dlhandle = nullptr;
+
+}  // namespace cudnn_frontend
+
+namespace mlpconv {
+namespace {
+
+/// The oldest cuDNN whose graphs have all that is used.
+constexpr size_t leastVersion = 91000;
+
+std::string text(size_t version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
+}
+
+size_t versionOf(const Library& library) {
+  return library.function<decltype(cudnnGetVersion)>("cudnnGetVersion")();
+}
+
+/// cuDNN finds these by name alone, which fails where they are not in the loader's path. It can do without.
+void openDependencies() {
+  for (const char* name : {"libcublasLt.so.13", "libcublas.so.13"}) {
+    try {
+      Library::open(name);
+    } catch (const DeviceError&) {
+      // What needs it will say so.
+    }
+  }
+}
+
+Library openCudnn() {
+  openDependencies();
+  Library library = Library::open("libcudnn.so.9");
+  if (versionOf(library) < leastVersion) {
+    throw DeviceError("expected cuDNN " + text(leastVersion) + " or newer, found " +
+                      text(versionOf(library)) + " in " + library.path() +
+                      "; install a newer one, or run 'npm run build:cuda', which fetches one");
+  }
+  return library;
+}
+
+}  // namespace
+
+CudnnLibrary::CudnnLibrary() : library_(openCudnn()) { cudnn_frontend::cudnn_dlhandle = library_.handle(); }
+
+std::string CudnnLibrary::version() const { return text(versionOf(library_)); }
+
+cudnnHandle_t CudnnLibrary::create(cudaStream_t stream) const {
+  const auto check = [this](cudnnStatus_t status, const char* what) {
+    if (status == CUDNN_STATUS_SUCCESS) return;
+    const auto words = library_.function<decltype(cudnnGetErrorString)>("cudnnGetErrorString");
+    throw DeviceError(std::string(what) + ": cuDNN says: " + words(status));
+  };
+  cudnnHandle_t handle = nullptr;
+  check(library_.function<decltype(cudnnCreate)>("cudnnCreate")(&handle), "cudnnCreate");
+  const cudnnStatus_t status = library_.function<decltype(cudnnSetStream)>("cudnnSetStream")(handle, stream);
+  if (status != CUDNN_STATUS_SUCCESS) destroy(handle);
+  check(status, "cudnnSetStream");
+  return handle;
+}
+
+void CudnnLibrary::destroy(cudnnHandle_t handle) const noexcept {
+  if (handle != nullptr) library_.function<decltype(cudnnDestroy)>("cudnnDestroy")(handle);
+}
+
+}  // namespace mlpconv
