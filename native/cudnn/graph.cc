@@ -198,6 +198,7 @@ struct Graph::State {
         {"device", properties.value("deviceName", "")},
         {"computeCapability", device.computeCapability()},
         {"multiprocessors", properties.value("multiProcessorCount", 0)},
+        {"present", device.cudnnHandle() != nullptr},
         {"tensorCores", arithmetic.tensorCores},
         {"winograd", arithmetic.winograd},
         {"graph", graph.description()},
