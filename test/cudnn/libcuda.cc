@@ -1,6 +1,6 @@
-// A libcuda.so.1 for machines without NVIDIA's driver, with which the real cuDNN builds plans for GPUs that are
-// not there. It is a test double: every function says that there is no device and does nothing, except that
-// loading a kernel succeeds, since cuDNN takes no engine otherwise whose kernel it compiles at run time.
+// A libcuda.so.1 for machines without NVIDIA's driver, with which the real cuDNN builds plans for GPUs that
+// are not there. It is a test double: every function says that there is no device and does nothing, except
+// that loading a kernel succeeds, since cuDNN takes no engine otherwise whose kernel it compiles at run time.
 //
 // It includes no header of CUDA: that would declare other parameters. A C function may be called with more
 // arguments than it reads.
