@@ -7,22 +7,22 @@
  * The order: ONEDNN_ROOT, pkg-config, the cache.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cacheFolder, sha256, writeWhole } from './cache.mjs'
+import { cacheFolder, writeWhole } from './cache.mjs'
 import { isMain } from './main.mjs'
-import { SetupError, run } from './process.mjs'
+import { SetupError } from './process.mjs'
+import { unpackWheels } from './wheels.mjs'
 
 /** @typedef {{ include: string, library: string, version: string, source: string }} OneDnn */
 
 const wheelVersion = '2023.2.0'
 const leastVersion = /** @type {const} */ ([3, 2])
-const python = 'python3'
 
 /** The wheels, with the hashes of the files that are expected. */
 const wheels = [
-  { name: 'onednn-cpu-gomp', hash: '2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb' },
-  { name: 'onednn-devel-cpu-gomp', hash: '9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284' },
+  { name: 'onednn-cpu-gomp', version: wheelVersion, hash: '2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb' },
+  { name: 'onednn-devel-cpu-gomp', version: wheelVersion, hash: '9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284' },
 ]
 
 const isMac = process.platform === 'darwin'
@@ -132,31 +132,16 @@ async function fetchOneDnn(env = process.env) {
     throw new SetupError(`there is no ready-made oneDNN for ${machine}: ${way}, then set ONEDNN_ROOT to its folder`)
   }
   await writeWhole(cachedRoot(env), async (root) => {
-    const downloads = join(root, 'downloads')
-    await mkdir(downloads, { recursive: true })
-    const requirements = wheels.map(({ name }) => `${name}==${wheelVersion}`)
-    try {
-      const options = ['--no-deps', '--only-binary=:all:', '--dest', downloads]
-      await run(python, ['-m', 'pip', 'download', ...options, ...requirements], { env })
-    } catch (error) {
-      const { output } = /** @type {SetupError} */ (error)
-      throw new SetupError(`pip could not download oneDNN (is this machine online?); ${advice}`, output)
-    }
-    const files = await readdir(downloads)
-    for (const { name, hash } of wheels) {
-      const prefix = `${name.replaceAll('-', '_')}-${wheelVersion}`
-      const file = files.find((candidate) => candidate.startsWith(`${prefix}-`))
-      if (!file) throw new SetupError(`pip left no wheel of ${name}`)
-      const path = join(downloads, file)
-      const actual = await sha256(path)
-      if (actual !== hash) {
-        throw new SetupError(`${file} is not the expected file: expected SHA-256 ${hash}, received ${actual}`)
-      }
-      const unpacked = join(downloads, name)
-      await run(python, ['-m', 'zipfile', '-e', path, unpacked])
-      await keep(join(unpacked, `${prefix}.data`, 'data'), root)
-    }
-    await rm(downloads, { recursive: true })
+    await unpackWheels(wheels, root, {
+      env,
+      keep: (unpacked, { name, version }) => {
+        const prefix = `${name.replaceAll('-', '_')}-${version}`
+        return keep(join(unpacked, `${prefix}.data`, 'data'), root)
+      },
+    }).catch((error) => {
+      const { message, output } = /** @type {SetupError} */ (error)
+      throw new SetupError(`${message}; ${advice}`, output)
+    })
   })
 }
 

@@ -8,12 +8,13 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeWhole } from './cache.mjs'
+import { ensureCuda, findCuda, wheelsFolder } from './cuda.mjs'
 import { loadFashionMnist } from './fashion-mnist.mjs'
 import { isMain } from './main.mjs'
 import { ensureOneDnn, findOneDnn } from './onednn.mjs'
@@ -30,6 +31,7 @@ import { Progress } from './progress.mjs'
  * @property {string} name
  * @property {string} [group] another name for it and its like
  * @property {boolean} [checkoutOnly] an installed package needs none
+ * @property {() => boolean} [isWanted] whether it is done where it is not asked for
  * @property {(context: Context) => Promise<string>} perform resolves to a word on the result
  */
 
@@ -46,6 +48,8 @@ const steps = [
   { name: 'data', checkoutOnly: true, perform: data },
   { name: 'addon', group: 'build', perform: addon },
   { name: 'typescript', group: 'build', checkoutOnly: true, perform: typescript },
+  { name: 'cuda', group: 'build:cuda', isWanted: hasNvidiaGpu, perform: cuda },
+  { name: 'cuda addon', group: 'build:cuda', isWanted: hasNvidiaGpu, perform: cudaAddon },
 ]
 
 async function prerequisites() {
@@ -111,6 +115,53 @@ async function addon({ report, log }) {
   const nodeGyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js')
   const args = [nodeGyp, 'configure', 'build', '--release', `--jobs=${availableParallelism()}`, ...nodedir]
   await run(process.execPath, args, { cwd: root, env: { ...process.env, CXX: compiler }, onOutput: log })
+  await stamp.set(state)
+  return 'compiled'
+}
+
+/** Whether there is an NVIDIA GPU with its driver, in the kernel or in WSL. */
+function hasNvidiaGpu() {
+  return ['/proc/driver/nvidia/version', '/usr/lib/wsl/lib/libcuda.so.1'].some(existsSync)
+}
+
+/** @param {Context} context */
+async function cuda({ report }) {
+  const found = await findCuda().catch(async () => {
+    await checkPip()
+    report('fetching, 1 GB')
+    return ensureCuda()
+  })
+  return `${found.version}, ${found.source}`
+}
+
+/** @param {Context} context */
+async function cudaAddon({ report, log }) {
+  const { nvcc, includes, version } = await findCuda()
+  const facts = [nvcc, ...includes, version, process.arch, process.env.CXX, process.env.CXXFLAGS]
+  const state = await hashOf(['native'], facts)
+  const stamp = new Stamp('cuda-addon')
+  const made = join(root, 'build', 'cuda', 'Release', 'mlpconv_cudnn.node')
+  const installed = join(root, 'build', 'Release', 'mlpconv_cudnn.node')
+  if ((await stamp.is(state)) && existsSync(installed)) return upToDate
+  report('compiling')
+  const { compiler } = await checkPrerequisites()
+  // A build that was cut off may have left half an object file, which make would take for whole.
+  if (!stamp.exists()) await rm(join(root, 'build', 'cuda'), { recursive: true, force: true })
+  await stamp.remove()
+  const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js')
+  const variables = {
+    CMAKE_CXX_COMPILER: compiler,
+    MLPCONV_NVCC: nvcc,
+    MLPCONV_CUDA_INCLUDES: includes.join(';'),
+    MLPCONV_CUDA_WHEELS: wheelsFolder,
+  }
+  const args = [
+    ...['compile', '--directory', join(root, 'native'), '--out', join(root, 'build', 'cuda')],
+    ...['--prefer-make', '--parallel', String(availableParallelism())],
+    ...Object.entries(variables).map(([name, value]) => `--CD${name}=${value}`),
+  ]
+  await run(process.execPath, [cmakeJs, ...args], { cwd: root, onOutput: log })
+  await writeWhole(installed, (temporary) => copyFile(made, temporary))
   await stamp.set(state)
   return 'compiled'
 }
@@ -197,7 +248,10 @@ export async function setup({ only = [], skip = [] } = {}) {
   /** @param {readonly string[]} list @param {Step} step */
   const has = (list, { name, group }) => list.includes(name) || (group !== undefined && list.includes(group))
   const chosen = steps.filter(
-    (step) => (isCheckout || !step.checkoutOnly) && (only.length === 0 || has(only, step)) && !has(skip, step),
+    (step) =>
+      (isCheckout || !step.checkoutOnly) &&
+      (only.length === 0 ? (step.isWanted?.() ?? true) : has(only, step)) &&
+      !has(skip, step),
   )
   const progress = new Progress(Math.max(...chosen.map(({ name }) => name.length)))
   for (const step of chosen) {

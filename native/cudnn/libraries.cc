@@ -23,7 +23,7 @@ std::vector<fs::path> roots() {
     if (const std::string folder = variable(name); !folder.empty()) roots.emplace_back(folder);
   }
   roots.emplace_back("/usr/local/cuda");
-  roots.push_back(cacheFolder() / "cuda");
+  roots.push_back(cacheFolder() / MLPCONV_CUDA_WHEELS);
   return roots;
 }
 
