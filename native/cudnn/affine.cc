@@ -102,6 +102,12 @@ std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2
   return steps;
 }
 
+void addBiasGradient(StepsKernel& steps, CudaDevice& device, const Conv2d& conv) {
+  const int64_t rows = conv.ySpec().elements() / conv.weight[0];
+  steps.add(createColumnSums(device, conv.dtype, rows, conv.weight[0], conv.accumulate),
+            {StepPlace::input(1)}, {StepPlace::output(1)});
+}
+
 std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Conv2d& conv,
                                                     const TryCreate& create) {
   const Made made = make(device, conv, create);
@@ -115,11 +121,7 @@ std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Co
   } else {
     steps->add(made.kernel, {x, dy}, {StepPlace::output(0)});
   }
-  if (conv.bias) {
-    const int64_t rows = conv.ySpec().elements() / conv.weight[0];
-    steps->add(createColumnSums(device, conv.dtype, rows, conv.weight[0], conv.accumulate),
-               {StepPlace::input(1)}, {StepPlace::output(1)});
-  }
+  if (conv.bias) addBiasGradient(*steps, device, conv);
   return steps;
 }
 

@@ -27,6 +27,9 @@ std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2
 std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Conv2d& conv,
                                                     const TryCreate& create);
 
+/// The step dy (input 1) -> dbias (output 1).
+void addBiasGradient(StepsKernel& steps, CudaDevice& device, const Conv2d& conv);
+
 /// The convolution's own graphs.
 std::shared_ptr<Kernel> tryConvolution(CudaDevice& device, const Conv2d& conv);
 std::shared_ptr<Kernel> tryConvolutionBackwardData(CudaDevice& device, const Conv2d& conv);

@@ -1,6 +1,7 @@
 #include "../ops/conv2d.h"
 
 #include "affine.h"
+#include "blocked.h"
 #include "device.h"
 #include "kernels.h"
 
@@ -37,21 +38,24 @@ std::shared_ptr<Kernel> tryConvolutionBackwardWeights(CudaDevice& device, const 
 }
 
 std::shared_ptr<Kernel> createConv2d(CudaDevice& device, const KernelDescription& description) {
-  return createAffineForward(device, Conv2d::forward(description),
-                             [&](const Conv2d& conv) { return tryConvolution(device, conv); });
+  const Conv2d conv = Conv2d::forward(description);
+  if (auto kernel = tryBlocked(device, conv)) return kernel;
+  return createAffineForward(device, conv, [&](const Conv2d& own) { return tryConvolution(device, own); });
 }
 
 std::shared_ptr<Kernel> createConv2dBackwardData(CudaDevice& device, const KernelDescription& description) {
-  return createAffineBackwardData(device, Conv2d::backwardData(description), [&](const Conv2d& conv) {
-    return tryConvolutionBackwardData(device, conv);
-  });
+  const Conv2d conv = Conv2d::backwardData(description);
+  if (auto kernel = tryBlockedBackwardData(device, conv)) return kernel;
+  return createAffineBackwardData(device, conv,
+                                  [&](const Conv2d& own) { return tryConvolutionBackwardData(device, own); });
 }
 
 std::shared_ptr<Kernel> createConv2dBackwardWeights(CudaDevice& device,
                                                     const KernelDescription& description) {
-  return createAffineBackwardWeights(device, Conv2d::backwardWeights(description), [&](const Conv2d& conv) {
-    return tryConvolutionBackwardWeights(device, conv);
-  });
+  const Conv2d conv = Conv2d::backwardWeights(description);
+  if (auto kernel = tryBlockedBackwardWeights(device, conv)) return kernel;
+  return createAffineBackwardWeights(
+      device, conv, [&](const Conv2d& own) { return tryConvolutionBackwardWeights(device, own); });
 }
 
 }  // namespace mlpconv
