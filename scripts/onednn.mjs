@@ -11,7 +11,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder, writeWhole } from './cache.mjs'
 import { isMain } from './main.mjs'
-import { SetupError } from './process.mjs'
+import { SetupError, run } from './process.mjs'
 import { unpackWheels } from './wheels.mjs'
 
 /** @typedef {{ include: string, library: string, version: string, source: string }} OneDnn */

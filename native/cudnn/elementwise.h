@@ -4,6 +4,9 @@
 // the addon (the factory, no kernels), and for the emulator's tests as plain functions.
 #pragma once
 
+#include <type_traits>
+
+#include "../core/bfloat16.h"
 #include "../core/portable.h"
 
 #if defined(__CUDACC__)
@@ -22,9 +25,17 @@
 #endif
 
 #if !defined(__CUDACC__) && !defined(MLPCONV_EMULATOR)
+#include "../core/functionKernel.h"
 #include "device.h"
+#include "kernels.h"
 
 namespace mlpconv {
+
+/// "reluFloat32", "reluBfloat16": the names of one kernel's instances.
+template <typename T>
+const char* instance(const char* float32, const char* bfloat16Name) {
+  return std::is_same_v<T, bfloat16> ? bfloat16Name : float32;
+}
 
 /// Enqueues the kernel `name` of the module with `functor` for `count` indices.
 template <typename Functor>

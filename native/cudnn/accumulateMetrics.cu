@@ -1,0 +1,28 @@
+#include "../ops/accumulateMetrics.h"
+#include "elementwise.h"
+
+MLPCONV_KERNEL(accumulateMetricsFloat32, mlpconv::AccumulateMetricsFunctor<float>)
+MLPCONV_KERNEL(accumulateMetricsBfloat16, mlpconv::AccumulateMetricsFunctor<mlpconv::bfloat16>)
+
+#if !defined(__CUDACC__) && !defined(MLPCONV_EMULATOR)
+namespace mlpconv {
+
+std::shared_ptr<Kernel> createAccumulateMetrics(CudaDevice& device, const KernelDescription& description) {
+  const AccumulateMetrics op(description);
+  return withElement(op.dtype, [&](auto element) {
+    using T = decltype(element);
+    return makeKernel([&device, op](const Arguments& arguments) {
+      const AccumulateMetricsFunctor<T> accumulate{op,
+                                                   input<const T>(arguments, 0),
+                                                   input<const float>(arguments, 1),
+                                                   input<const int32_t>(arguments, 2),
+                                                   input<const int64_t>(arguments, 3),
+                                                   input<double>(arguments, 4)};
+      launch(device, instance<T>("accumulateMetricsFloat32", "accumulateMetricsBfloat16"), accumulate,
+             op.classes + 1);
+    });
+  });
+}
+
+}  // namespace mlpconv
+#endif
