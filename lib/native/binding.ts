@@ -29,6 +29,8 @@ export interface DeviceOptions {
    * run.
    */
   readonly properties?: string
+  /** Whether kernels are chosen by measuring, where the backend can: cuDNN's engines. The choices are kept. */
+  readonly autotune?: boolean
 }
 
 /** A device with one worker thread on which all of its work runs, in the order in which it was asked for. */

@@ -155,6 +155,8 @@ struct DeviceOptions {
   /// Of a GPU that need not be there, as cuDNN writes its device properties: kernels can be made for it and
   /// asked about, not run. Empty: a device that is there.
   std::string properties = {};
+  /// Whether kernels are chosen by measuring, where the backend can; that takes longer, once.
+  bool autotune = false;
 };
 
 /// What an addon is built around.

@@ -104,7 +104,8 @@ int readComputeCapability(const std::string& properties) {
 CudaDevice::CudaDevice(const DeviceOptions& options)
     : context_(options.properties.empty() ? std::make_shared<CudaContext>(options.index) : nullptr),
       properties_(context_ ? describe(context_->properties()) : options.properties),
-      computeCapability_(readComputeCapability(properties_)) {}
+      computeCapability_(readComputeCapability(properties_)),
+      autotunes_(options.autotune && context_ != nullptr) {}
 
 CudaDevice::~CudaDevice() {
   if (!context_) return;

@@ -31,6 +31,8 @@ class CudaDevice final : public Device {
   /// Captures the stream as a CUDA graph.
   std::unique_ptr<Replay> record(const std::function<void()>& work) override;
 
+  /// Whether it is more than a description.
+  bool isPresent() const { return context_ != nullptr; }
   /// The CUDA runtime's functions. Throws DeviceError on a device that is only a description.
   const CudaRuntime& runtime() const { return context().runtime(); }
   cudaStream_t stream() const { return stream_; }
@@ -44,6 +46,8 @@ class CudaDevice final : public Device {
   /// only what tells one kind from another.
   const std::string& properties() const { return properties_; }
   int computeCapability() const { return computeCapability_; }
+  /// Whether cuDNN's engines are chosen by measuring.
+  bool autotunes() const { return autotunes_; }
   /// Where built plans are kept from run to run.
   std::string planFolder() const { return (cacheFolder() / "plans").string(); }
 
@@ -55,6 +59,7 @@ class CudaDevice final : public Device {
   CudnnLibrary cudnn_;
   std::string properties_;
   int computeCapability_;
+  bool autotunes_;
   cudaStream_t stream_ = nullptr;
   cudnnHandle_t handle_ = nullptr;
   std::optional<Module> module_;

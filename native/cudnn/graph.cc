@@ -1,5 +1,8 @@
 #include "graph.h"
 
+#include <numeric>
+
+#include "autotune.h"
 #include "device.h"
 #include "planCache.h"
 #include "resampleBackward.h"
@@ -21,8 +24,10 @@ class FrontendGraph : public fe::graph::Graph {
   }
 
   /// The plan that was built last.
-  const std::shared_ptr<fe::ExecutionPlan>& plan() const {
-    return plans.execution_plans.at(static_cast<size_t>(plans.candidate));
+  const std::shared_ptr<fe::ExecutionPlan>& plan() const { return planAt(plans.candidate); }
+
+  const std::shared_ptr<fe::ExecutionPlan>& planAt(int64_t i) const {
+    return plans.execution_plans.at(static_cast<size_t>(i));
   }
 
   /// All that tells this graph from another.
@@ -52,6 +57,11 @@ fe::DataType_t dataType(DType dtype) {
 /// INT8 is what cuDNN's own examples use; it has no room for windows of more places.
 fe::DataType_t indexType(const Window& window) {
   return Graph::indexBytes(window) == 1 ? fe::DataType_t::INT8 : fe::DataType_t::INT32;
+}
+
+size_t bytes(fe::DataType_t type, const std::vector<int64_t>& shape) {
+  const size_t size = type == fe::DataType_t::BFLOAT16 ? 2 : type == fe::DataType_t::INT8 ? 1 : 4;
+  return std::accumulate(shape.begin(), shape.end(), size, std::multiplies<>());
 }
 
 /// Channels-last.
@@ -166,6 +176,7 @@ struct Graph::State {
   Arithmetic arithmetic;
   FrontendGraph graph;
   std::vector<int64_t> inputs, outputs;
+  std::vector<size_t> inputBytes, outputBytes;
   int64_t nextUid = 1;
   std::string reason;
 
@@ -174,6 +185,7 @@ struct Graph::State {
     setLayout(attributes, shape);
     attributes.set_data_type(type).set_uid(nextUid);
     inputs.push_back(nextUid++);
+    inputBytes.push_back(bytes(type, shape));
     return graph.tensor(attributes);
   }
 
@@ -181,6 +193,7 @@ struct Graph::State {
     setLayout(tensor, shape);
     tensor.set_output(true).set_data_type(type).set_uid(nextUid);
     outputs.push_back(nextUid++);
+    outputBytes.push_back(bytes(type, shape));
   }
 
   GraphTensor pointwise(fe::PointwiseMode_t mode, const GraphTensor& a, const GraphTensor& b = nullptr) {
@@ -201,6 +214,7 @@ struct Graph::State {
         {"present", device.cudnnHandle() != nullptr},
         {"tensorCores", arithmetic.tensorCores},
         {"winograd", arithmetic.winograd},
+        {"autotune", device.autotunes()},
         {"graph", graph.description()},
     };
     return key.dump();
@@ -235,7 +249,22 @@ struct Graph::State {
                        tries(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
     if (!built) return nullptr;
     deselect();
-    return tries(graph.check_support()) && tries(graph.build_plans()) ? graph.plan() : nullptr;
+    if (!tries(graph.check_support())) return nullptr;
+    if (device.autotunes()) return fastestPlan();
+    return tries(graph.build_plans()) ? graph.plan() : nullptr;
+  }
+
+  /// Of the few that cuDNN's heuristics think best.
+  std::shared_ptr<fe::ExecutionPlan> fastestPlan() {
+    constexpr size_t most = 8;
+    std::vector<std::shared_ptr<fe::ExecutionPlan>> plans;
+    std::vector<std::shared_ptr<Kernel>> kernels;
+    for (int64_t i = 0; i < graph.get_execution_plan_count() && plans.size() < most; i++) {
+      if (graph.build_plan_at_index(i).is_bad()) continue;
+      plans.push_back(graph.planAt(i));
+      kernels.push_back(std::make_shared<GraphKernel>(device, plans.back(), nameOf(*plans.back()), uids()));
+    }
+    return plans.at(fastest(device, kernels, inputBytes, outputBytes));
   }
 
   std::shared_ptr<fe::ExecutionPlan> load(const std::string& json) {

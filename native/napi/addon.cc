@@ -46,9 +46,11 @@ Napi::Value createDevice(const Napi::CallbackInfo& info) {
   const Argument options(info[0], "options");
   constexpr int most = std::numeric_limits<int>::max();
   const Argument properties = options.field("properties");
+  const Argument autotune = options.field("autotune");
   return NativeDevice::open(info.Env(), {static_cast<int>(options.field("index").integer(0, most)),
                                          static_cast<int>(options.field("threads").integer(0, most)),
-                                         properties.isUndefined() ? std::string() : properties.string()});
+                                         properties.isUndefined() ? std::string() : properties.string(),
+                                         !autotune.isUndefined() && autotune.boolean()});
 }
 
 template <Napi::Value (*body)(const Napi::CallbackInfo&)>
