@@ -14,7 +14,7 @@ try {
     throw new SetupError(`clang-format is missing: ${installCommand('clang-format')}`)
   })
   const files = []
-  for (const folder of ['native', join('test', 'native'), join('test', 'cudnn')]) {
+  for (const folder of ['native', join('test', 'native'), join('test', 'cudnn'), join('test', 'emulator')]) {
     const names = await readdir(join(root, folder), { recursive: true })
     files.push(...names.filter((name) => /\.(cc|cu|h)$/.test(name)).map((name) => join(folder, name)))
   }

@@ -4,13 +4,12 @@
  *     node scripts/native-test.mjs [part of a name ...]
  *
  * Each test/native/<name>_test.cc is a program, linked with native/core and, if its name begins with `onednn_`, with
- * native/onednn (with its folders) and oneDNN. Objects are kept in build/native-test and compiled again when something they include changed.
+ * native/onednn (with its folders) and oneDNN. Objects are kept in build/native-test.
  */
-import { existsSync, statSync } from 'node:fs'
-import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compile, inParallel } from './compile.mjs'
 import { isMain } from './main.mjs'
 import { findOneDnn } from './onednn.mjs'
 import { SetupError, run } from './process.mjs'
@@ -38,52 +37,6 @@ function objectOf(source) {
   return join(build, `${source}.o`)
 }
 
-/**
- * Whether an object is newer than all that it was made from, by the compiler's own list (`-MMD`).
- * @param {string} object
- * @param {string} command
- */
-async function isFresh(object, command) {
-  if (!existsSync(object) || !existsSync(`${object}.d`) || !existsSync(`${object}.command`)) return false
-  if ((await readFile(`${object}.command`, 'utf8')) !== command) return false
-  const rule = await readFile(`${object}.d`, 'utf8')
-  const files = rule.slice(rule.indexOf(':') + 1).replaceAll('\\\n', ' ').split(/\s+/).filter(Boolean)
-  const made = statSync(object).mtimeMs
-  return files.every((file) => existsSync(file) && statSync(file).mtimeMs < made)
-}
-
-/**
- * Compiles a source unless its object is fresh. Resolves to whether it did.
- * @param {string} source
- * @param {string} include oneDNN's
- */
-async function compile(source, include) {
-  const object = objectOf(source)
-  const partial = `${object}.partial`
-  const args = [...flags, '-isystem', include, '-MMD', '-MF', `${object}.d`, '-c', join(root, source), '-o', partial]
-  const command = [compiler, ...args].join(' ')
-  if (await isFresh(object, command)) return false
-  await mkdir(dirname(object), { recursive: true })
-  await run(compiler, args)
-  await rename(partial, object)
-  await writeFile(`${object}.command`, command)
-  return true
-}
-
-/**
- * Runs `task` on each item, as many at a time as there are CPUs.
- * @template T
- * @param {readonly T[]} items
- * @param {(item: T) => Promise<void>} task
- */
-async function inParallel(items, task) {
-  const waiting = [...items]
-  const worker = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await task(item)
-  }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
-}
-
 /** @param {readonly string[]} wanted */
 async function main(wanted) {
   const { include, library } = await findOneDnn()
@@ -99,7 +52,8 @@ async function main(wanted) {
   const sources = [...core, ...(tests.some(usesOneDnn) ? onednn : []), ...tests]
   let compiled = 0
   await inParallel(sources, async (source) => {
-    if (await compile(source, include)) compiled++
+    const args = [...flags, '-isystem', include]
+    if (await compile(compiler, args, join(root, source), objectOf(source))) compiled++
   })
   const libraries = ['-pthread', '-ldl']
   await inParallel(tests, async (test) => {

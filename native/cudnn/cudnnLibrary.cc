@@ -25,19 +25,7 @@ size_t versionOf(const Library& library) {
   return library.function<decltype(cudnnGetVersion)>("cudnnGetVersion")();
 }
 
-/// cuDNN finds these by name alone, which fails where they are not in the loader's path. It can do without.
-void openDependencies() {
-  for (const char* name : {"libcublasLt.so.13", "libcublas.so.13"}) {
-    try {
-      Library::open(name);
-    } catch (const DeviceError&) {
-      // What needs it will say so.
-    }
-  }
-}
-
 Library openCudnn() {
-  openDependencies();
   Library library = Library::open("libcudnn.so.9");
   if (versionOf(library) < leastVersion) {
     throw DeviceError("expected cuDNN " + text(leastVersion) + " or newer, found " +

@@ -9,7 +9,7 @@ namespace mlpconv {
 
 class CudnnLibrary {
  public:
-  /// Opens cuDNN and what it needs. Throws DeviceError if there is none, or one older than this was built
+  /// Opens cuDNN. Throws DeviceError if there is none, or one older than this was built
   /// for.
   CudnnLibrary();
 
