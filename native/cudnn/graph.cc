@@ -407,7 +407,9 @@ GraphTensor Graph::averagePool(const GraphTensor& x, const Window& window, const
 GraphTensor Graph::averagePoolBackward(const GraphTensor& dy, const Window& window,
                                        const std::vector<int64_t>& shape, bool countIncludePad) {
   auto attributes = poolingBackward(dy, window, shape);
-  attributes.mode = averageMode(countIncludePad);
+  // A window of one pixel has no padding to count, and cuDNN's engine that counts it does not compile then.
+  const bool isPixel = window.kernelSize[0] == 1 && window.kernelSize[1] == 1;
+  attributes.mode = averageMode(countIncludePad && !isPixel);
   attributes.paddingMode = fe::PaddingMode_t::ZERO_PAD;
   return state_->graph.resampleBackward(std::move(attributes), shape);
 }
