@@ -1,9 +1,10 @@
 /** Devices: opening them, their memory, and running compiled graphs on them. */
+import { existsSync } from 'node:fs'
 import { requireOptions } from './check.js'
 import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
 import type { NativeAddon, NativeBuffer, NativeDevice } from './native/binding.js'
-import { loadAddon, wrapNativeError } from './native/load.js'
+import { addonPath, loadAddon, wrapNativeError } from './native/load.js'
 import { describe } from './ops/check.js'
 import { ops } from './ops/list.js'
 
@@ -101,7 +102,28 @@ export function openDevice(name: DeviceName = 'auto', options: OpenOptions = {})
   if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
     throw new OptionError(`threads must be an integer from 0 (one per physical core) to 1024; received ${describe(threads)}`)
   }
-  const { backend, index } = parseName(name)
+  if (name === 'auto') return openBest(threads)
+  return openNamed(parseName(name), threads)
+}
+
+interface Named {
+  readonly backend: NativeAddon['backend']
+  readonly index: number
+}
+
+/** The first GPU if its addon is built and can use it, else the CPU. */
+function openBest(threads: number): Device {
+  if (existsSync(addonPath('cudnn'))) {
+    try {
+      return openNamed({ backend: 'cudnn', index: 0 }, threads)
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error
+    }
+  }
+  return openNamed({ backend: 'onednn', index: 0 }, threads)
+}
+
+function openNamed({ backend, index }: Named, threads: number): Device {
   const key = `${backend}:${String(index)}:${String(threads)}`
   const known = opened.get(key)
   if (known) return known
@@ -120,13 +142,11 @@ export function resolveDevice(device: Device | DeviceName = 'auto'): Device {
   return device instanceof Device ? device : openDevice(device)
 }
 
-function parseName(name: string): { backend: NativeAddon['backend']; index: number } {
-  if (name === 'cpu' || name === 'auto') return { backend: 'onednn', index: 0 }
+function parseName(name: string): Named {
+  if (name === 'cpu') return { backend: 'onednn', index: 0 }
   const cuda = /^cuda(?::(\d+))?$/.exec(name)
   if (!cuda) throw new OptionError(`device must be auto, cpu, cuda or cuda:N; received ${describe(name)}`)
-  throw new DeviceError(
-    `device ${name} was asked for, but this build of mlpconv has no CUDA backend yet; use the device 'cpu' or 'auto', which are oneDNN on the CPU`,
-  )
+  return { backend: 'cudnn', index: Number(cuda[1] ?? 0) }
 }
 
 function guard<T>(work: () => T): T {

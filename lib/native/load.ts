@@ -34,7 +34,7 @@ export function loadAddon(backend: Backend, requiredOps: readonly string[]): Nat
   if (missing.length > 0) {
     throw new DeviceError(
       `The ${backend} addon has no kernels for ${missing.join(', ')}: it was built from another version. ` +
-        `Build it again: ${setupCommand()}`,
+        `Build it again: ${buildCommand(backend)}`,
     )
   }
   return addon
@@ -60,13 +60,15 @@ function loadingFailure(backend: Backend, path: string, reason: string): string 
     `  tried:   ${path}${existsSync(path) ? '' : ' (there is no such file)'}`,
     `  runtime: Node ${process.version}, ${libc()}`,
     `  reason:  ${reason}`,
-    `  do:      ${setupCommand()}`,
+    `  do:      ${buildCommand(backend)}`,
   ].join('\n')
 }
 
 /** What builds the addon: in an installed package its own command line does. */
-function setupCommand(): string {
-  return root.includes(`${sep}node_modules${sep}`) ? 'npx mlpconv setup' : 'npm run setup'
+function buildCommand(backend: Backend): string {
+  const isInstalled = root.includes(`${sep}node_modules${sep}`)
+  if (backend === 'onednn') return isInstalled ? 'npx mlpconv setup' : 'npm run setup'
+  return `${isInstalled ? 'npx mlpconv setup --cuda' : 'npm run build:cuda'}, or use the device 'cpu'`
 }
 
 function libc(): string {

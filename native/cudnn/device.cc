@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include <array>
+#include <cstdlib>
 #include <cudnn_frontend/thirdparty/nlohmann/json.hpp>
 
 #include "kernels.h"
@@ -130,6 +131,11 @@ void CudaDevice::attach() {
 const CudaContext& CudaDevice::context() const {
   if (!context_) throw DeviceError("this device is only a description: kernels can be made for it, not run");
   return *context_;
+}
+
+std::string CudaDevice::planFolder() const {
+  const char* const folder = std::getenv("MLPCONV_PLAN_CACHE");
+  return folder == nullptr ? (cacheFolder() / "plans").string() : folder;
 }
 
 const Module& CudaDevice::module() const {

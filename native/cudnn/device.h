@@ -48,8 +48,9 @@ class CudaDevice final : public Device {
   int computeCapability() const { return computeCapability_; }
   /// Whether cuDNN's engines are chosen by measuring.
   bool autotunes() const { return autotunes_; }
-  /// Where built plans are kept from run to run.
-  std::string planFolder() const { return (cacheFolder() / "plans").string(); }
+  /// Where built plans are kept from run to run: the folder that MLPCONV_PLAN_CACHE names, else one in the
+  /// cache.
+  std::string planFolder() const;
 
  private:
   /// Throws DeviceError on a device that is only a description.

@@ -110,6 +110,7 @@ void finalizeHeuristics(Content& content) {
     auto configuration = std::make_shared<Content>(Content{CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, true, {}});
     configuration->set(CUDNN_ATTR_ENGINECFG_ENGINE, Contents{made});
     configuration->set(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, Contents{});
+    configuration->set(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE, CUDNN_TYPE_INT64, std::vector{engine.workspaceBytes});
     results.push_back(configuration);
   }
   content.set(CUDNN_ATTR_ENGINEHEUR_RESULTS, results);
@@ -353,7 +354,7 @@ EXPORTED cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const d
     const Attribute& attribute = found->second;
     if (attribute.type != type) refuse(CUDNN_STATUS_BAD_PARAM, "an attribute is of another type");
     if (count != nullptr) *count = attribute.count;
-    const auto copied = static_cast<size_t>(std::min(requested, attribute.count));
+    const auto copied = values == nullptr ? 0 : static_cast<size_t>(std::min(requested, attribute.count));
     if (type == CUDNN_TYPE_BACKEND_DESCRIPTOR) {
       for (size_t i = 0; i < copied; i++) {
         of(static_cast<void**>(values)[i]).content = std::make_shared<Content>(*attribute.descriptors[i]);
