@@ -21,26 +21,21 @@ Conv2d widened(Conv2d conv) {
   return conv;
 }
 
-[[noreturn]] void throwNoEngine(const CudaDevice& device) {
-  throw DeviceError("cuDNN has no engine for these sizes on compute capability " +
-                    std::to_string(device.computeCapability()) +
-                    ", neither in their own type nor in float32");
-}
-
-/// Adds the step that makes the only output from `inputs`: by `create`, or in float32 with casts around it
-/// where cuDNN has no engine for bfloat16. Inputs from `firstParameter` on are float32 already.
+/// What makes the output.
 struct Made {
   std::shared_ptr<Kernel> kernel;
-  /// Whether it is the one in float32.
+  /// Whether it computes in float32.
   bool wide;
 };
 
-Made make(const CudaDevice& device, const Conv2d& conv, const TryCreate& create) {
-  if (auto kernel = create(conv)) return {kernel, conv.dtype == DType::float32};
-  if (conv.dtype == DType::bfloat16) {
-    if (auto kernel = create(widened(conv))) return {kernel, true};
+/// In float32 where cuDNN has no engine for bfloat16. Throws NoEngineError if it has none for that either.
+Made make(const Conv2d& conv, const Create& create) {
+  if (conv.dtype == DType::float32) return {create(conv), true};
+  try {
+    return {create(conv), false};
+  } catch (const NoEngineError&) {
+    return {create(widened(conv)), true};
   }
-  throwNoEngine(device);
 }
 
 /// Where the kernel finds an activation: its own place, or its float32 copy.
@@ -80,8 +75,8 @@ Arithmetic arithmeticOf(const Conv2d& conv) {
                       conv.weight[1] >= fewestChannels};
 }
 
-std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const TryCreate& create) {
-  const Made made = make(device, conv, create);
+std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const Create& create) {
+  const Made made = make(conv, create);
   auto steps = std::make_shared<StepsKernel>();
   packParameter(*steps, device, 1, conv.weight, made);
   if (conv.bias) packParameter(*steps, device, 2, {conv.weight[0]}, made);
@@ -93,8 +88,8 @@ std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& co
 }
 
 std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2d& conv,
-                                                 const TryCreate& create) {
-  const Made made = make(device, conv, create);
+                                                 const Create& create) {
+  const Made made = make(conv, create);
   auto steps = std::make_shared<StepsKernel>();
   packParameter(*steps, device, 1, conv.weight, made);
   const StepPlace dy = fetch(*steps, device, conv.ySpec(), StepPlace::input(0), made.wide);
@@ -109,8 +104,8 @@ void addBiasGradient(StepsKernel& steps, CudaDevice& device, const Conv2d& conv)
 }
 
 std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Conv2d& conv,
-                                                    const TryCreate& create) {
-  const Made made = make(device, conv, create);
+                                                    const Create& create) {
+  const Made made = make(conv, create);
   auto steps = std::make_shared<StepsKernel>();
   const StepPlace x = fetch(*steps, device, conv.xSpec(), StepPlace::input(0), made.wide);
   const StepPlace dy = fetch(*steps, device, conv.ySpec(), StepPlace::input(1), made.wide);

@@ -9,30 +9,30 @@
 
 namespace mlpconv {
 
-/// Makes one kernel of a problem, or null where cuDNN has no engine for it.
-using TryCreate = std::function<std::shared_ptr<Kernel>(const Conv2d&)>;
+/// Makes one kernel of a problem. Throws NoEngineError where cuDNN has no engine for it.
+using Create = std::function<std::shared_ptr<Kernel>(const Conv2d&)>;
 
 /// What engines of a problem may do. Winograd is for float32 of default precision, and for channels as many
 /// as it pays for.
 Arithmetic arithmeticOf(const Conv2d& conv);
 
 /// x, weight, (bias) -> y. cuDNN takes parameters of the activations' type, so in bfloat16 they are packed.
-std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const TryCreate& create);
+std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const Create& create);
 
 /// dy, weight -> dx.
 std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2d& conv,
-                                                 const TryCreate& create);
+                                                 const Create& create);
 
 /// x, dy -> dweight, (dbias); `create` makes dweight alone, in float32.
 std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Conv2d& conv,
-                                                    const TryCreate& create);
+                                                    const Create& create);
 
 /// The step dy (input 1) -> dbias (output 1).
 void addBiasGradient(StepsKernel& steps, CudaDevice& device, const Conv2d& conv);
 
-/// The convolution's own graphs.
-std::shared_ptr<Kernel> tryConvolution(CudaDevice& device, const Conv2d& conv);
-std::shared_ptr<Kernel> tryConvolutionBackwardData(CudaDevice& device, const Conv2d& conv);
-std::shared_ptr<Kernel> tryConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv);
+/// The convolution's own graphs. All throw NoEngineError.
+std::shared_ptr<Kernel> createConvolution(CudaDevice& device, const Conv2d& conv);
+std::shared_ptr<Kernel> createConvolutionBackwardData(CudaDevice& device, const Conv2d& conv);
+std::shared_ptr<Kernel> createConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv);
 
 }  // namespace mlpconv

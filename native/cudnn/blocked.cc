@@ -15,6 +15,16 @@ std::optional<Blocking> blockingOf(const Conv2d& conv) {
   return blocking;
 }
 
+/// Null where cuDNN has no engine.
+template <typename Make>
+std::shared_ptr<Kernel> unlessNone(const Make& make) {
+  try {
+    return make();
+  } catch (const NoEngineError&) {
+    return nullptr;
+  }
+}
+
 /// The steps of one convolution.
 class Steps {
  public:
@@ -55,7 +65,7 @@ std::shared_ptr<Kernel> tryBlocked(CudaDevice& device, const Conv2d& conv) {
   const auto blocking = blockingOf(conv);
   if (!blocking) return nullptr;
   const Conv2d& inner = blocking->inner;
-  const auto kernel = tryConvolution(device, inner);
+  const auto kernel = unlessNone([&] { return createConvolution(device, inner); });
   if (!kernel) return nullptr;
   Steps steps(device, conv.dtype);
   steps.pack(1, blocking->weight);
@@ -76,7 +86,7 @@ std::shared_ptr<Kernel> tryBlockedBackwardData(CudaDevice& device, const Conv2d&
   const auto blocking = blockingOf(conv);
   if (!blocking) return nullptr;
   const Conv2d& inner = blocking->inner;
-  const auto kernel = tryConvolutionBackwardData(device, inner);
+  const auto kernel = unlessNone([&] { return createConvolutionBackwardData(device, inner); });
   if (!kernel) return nullptr;
   Steps steps(device, conv.dtype);
   steps.pack(1, blocking->weight);
@@ -94,7 +104,7 @@ std::shared_ptr<Kernel> tryBlockedBackwardWeights(CudaDevice& device, const Conv
   const auto blocking = blockingOf(conv);
   if (!blocking) return nullptr;
   const Conv2d& inner = blocking->inner;
-  const auto kernel = tryConvolutionBackwardWeights(device, inner);
+  const auto kernel = unlessNone([&] { return createConvolutionBackwardWeights(device, inner); });
   if (!kernel) return nullptr;
   Steps steps(device, conv.dtype);
   StepPlace x = StepPlace::input(0);

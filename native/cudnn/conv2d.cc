@@ -7,7 +7,7 @@
 
 namespace mlpconv {
 
-std::shared_ptr<Kernel> tryConvolution(CudaDevice& device, const Conv2d& conv) {
+std::shared_ptr<Kernel> createConvolution(CudaDevice& device, const Conv2d& conv) {
   Graph graph(device, arithmeticOf(conv));
   const GraphTensor x = graph.input(conv.xSpec());
   const GraphTensor weight = graph.input({conv.dtype, conv.weight});
@@ -15,18 +15,18 @@ std::shared_ptr<Kernel> tryConvolution(CudaDevice& device, const Conv2d& conv) {
   if (conv.bias) y = graph.add(y, graph.input({conv.dtype, {1, conv.weight[0], 1, 1}}));
   if (conv.relu) y = graph.relu(y);
   graph.output(y, conv.ySpec());
-  return graph.tryBuild();
+  return graph.build();
 }
 
-std::shared_ptr<Kernel> tryConvolutionBackwardData(CudaDevice& device, const Conv2d& conv) {
+std::shared_ptr<Kernel> createConvolutionBackwardData(CudaDevice& device, const Conv2d& conv) {
   Graph graph(device, arithmeticOf(conv));
   const GraphTensor dy = graph.input(conv.ySpec());
   const GraphTensor weight = graph.input({conv.dtype, conv.weight});
   graph.output(graph.convolutionBackwardData(dy, weight, conv.window, conv.x), conv.xSpec());
-  return graph.tryBuild();
+  return graph.build();
 }
 
-std::shared_ptr<Kernel> tryConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv) {
+std::shared_ptr<Kernel> createConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv) {
   Graph graph(device, arithmeticOf(conv));
   const GraphTensor x = graph.input(conv.xSpec());
   const GraphTensor dy = graph.input(conv.ySpec());
@@ -34,20 +34,20 @@ std::shared_ptr<Kernel> tryConvolutionBackwardWeights(CudaDevice& device, const 
   // Engines that write another type than they read exist only behind an operation.
   if (conv.dtype != DType::float32) dweight = graph.identity(dweight);
   graph.output(dweight, conv.weightSpec());
-  return graph.tryBuild();
+  return graph.build();
 }
 
 std::shared_ptr<Kernel> createConv2d(CudaDevice& device, const KernelDescription& description) {
   const Conv2d conv = Conv2d::forward(description);
   if (auto kernel = tryBlocked(device, conv)) return kernel;
-  return createAffineForward(device, conv, [&](const Conv2d& own) { return tryConvolution(device, own); });
+  return createAffineForward(device, conv, [&](const Conv2d& own) { return createConvolution(device, own); });
 }
 
 std::shared_ptr<Kernel> createConv2dBackwardData(CudaDevice& device, const KernelDescription& description) {
   const Conv2d conv = Conv2d::backwardData(description);
   if (auto kernel = tryBlockedBackwardData(device, conv)) return kernel;
-  return createAffineBackwardData(device, conv,
-                                  [&](const Conv2d& own) { return tryConvolutionBackwardData(device, own); });
+  return createAffineBackwardData(
+      device, conv, [&](const Conv2d& own) { return createConvolutionBackwardData(device, own); });
 }
 
 std::shared_ptr<Kernel> createConv2dBackwardWeights(CudaDevice& device,
@@ -55,7 +55,7 @@ std::shared_ptr<Kernel> createConv2dBackwardWeights(CudaDevice& device,
   const Conv2d conv = Conv2d::backwardWeights(description);
   if (auto kernel = tryBlockedBackwardWeights(device, conv)) return kernel;
   return createAffineBackwardWeights(
-      device, conv, [&](const Conv2d& own) { return tryConvolutionBackwardWeights(device, own); });
+      device, conv, [&](const Conv2d& own) { return createConvolutionBackwardWeights(device, own); });
 }
 
 }  // namespace mlpconv

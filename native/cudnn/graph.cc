@@ -178,7 +178,6 @@ struct Graph::State {
   std::vector<int64_t> inputs, outputs;
   std::vector<size_t> inputBytes, outputBytes;
   int64_t nextUid = 1;
-  std::string reason;
 
   GraphTensor tensor(fe::DataType_t type, const std::vector<int64_t>& shape) {
     Tensor_attributes attributes;
@@ -239,19 +238,25 @@ struct Graph::State {
     graph.deselect_numeric_notes(notes);
   }
 
-  /// Null, and `reason`, where an attempt fails.
+  /// Throws NoEngineError if the attempt failed.
+  void expect(const fe::error_t& status) const {
+    if (status.is_good()) return;
+    // It has a line for each engine, which all say much the same.
+    constexpr size_t most = 300;
+    std::string reason = status.err_msg.substr(0, most);
+    std::replace(reason.begin(), reason.end(), '\n', ' ');
+    throw NoEngineError("cuDNN has no engine for this on compute capability " +
+                        std::to_string(device.computeCapability()) + ": " + reason);
+  }
+
   std::shared_ptr<fe::ExecutionPlan> plan() {
-    const auto tries = [this](fe::error_t status) {
-      if (status.is_bad()) reason = status.err_msg;
-      return status.is_good();
-    };
-    const bool built = tries(graph.build_operation_graph(device.cudnnHandle())) &&
-                       tries(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
-    if (!built) return nullptr;
+    expect(graph.build_operation_graph(device.cudnnHandle()));
+    expect(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
     deselect();
-    if (!tries(graph.check_support())) return nullptr;
+    expect(graph.check_support());
     if (device.autotunes()) return fastestPlan();
-    return tries(graph.build_plans()) ? graph.plan() : nullptr;
+    expect(graph.build_plans());
+    return graph.plan();
   }
 
   /// Of the few that cuDNN's heuristics think best.
@@ -414,7 +419,7 @@ GraphTensor Graph::averagePoolBackward(const GraphTensor& dy, const Window& wind
   return state_->graph.resampleBackward(std::move(attributes), shape);
 }
 
-std::shared_ptr<Kernel> Graph::tryBuild() {
+std::shared_ptr<Kernel> Graph::build() {
   State& state = *state_;
   try {
     check(state.graph.validate());
@@ -425,18 +430,11 @@ std::shared_ptr<Kernel> Graph::tryBuild() {
     };
     if (const auto found = cache.read(key)) {
       const size_t line = found->find('\n');
-      if (line == std::string::npos) {
-        state.reason = *found;
-        return nullptr;
+      if (line != std::string::npos) {
+        if (auto plan = state.load(found->substr(line + 1))) return kernel(plan, found->substr(0, line));
       }
-      if (auto plan = state.load(found->substr(line + 1))) return kernel(plan, found->substr(0, line));
     }
     auto plan = state.plan();
-    if (plan == nullptr) {
-      std::replace(state.reason.begin(), state.reason.end(), '\n', ' ');
-      cache.write(key, state.reason);
-      return nullptr;
-    }
     const std::string name = nameOf(*plan);
     cache.write(key, name + "\n" + plan->getJsonRepresentation());
     return kernel(std::move(plan), name);
@@ -445,12 +443,6 @@ std::shared_ptr<Kernel> Graph::tryBuild() {
   } catch (const std::exception& error) {
     throw DeviceError(std::string("cuDNN: ") + error.what());
   }
-}
-
-std::shared_ptr<Kernel> Graph::build() {
-  if (auto kernel = tryBuild()) return kernel;
-  throw DeviceError("cuDNN has no engine for this on compute capability " +
-                    std::to_string(state_->device.computeCapability()) + ": " + state_->reason);
 }
 
 }  // namespace mlpconv

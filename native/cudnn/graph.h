@@ -16,6 +16,12 @@ namespace mlpconv {
 
 class CudaDevice;
 
+/// cuDNN has no engine for a graph.
+class NoEngineError : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
 /// What an engine may do to be fast, beyond sums in another order.
 struct Arithmetic {
   /// Round float32 inputs to TF32 for tensor cores.
@@ -76,10 +82,8 @@ class Graph {
   GraphTensor averagePoolBackward(const GraphTensor& dy, const Window& window,
                                   const std::vector<int64_t>& shape, bool countIncludePad);
 
-  /// Has cuDNN choose an engine by its heuristics and build its plan. Only engines that give the same bits
-  /// each time are taken. Returns null if cuDNN has none for this graph.
-  std::shared_ptr<Kernel> tryBuild();
-  /// The same; throws DeviceError, with cuDNN's reason, if there is none.
+  /// Has cuDNN choose an engine, by its heuristics or by measuring, and build its plan. Only engines that
+  /// give the same bits each time are taken. Throws NoEngineError, with cuDNN's reason, if there is none.
   std::shared_ptr<Kernel> build();
 
  private:

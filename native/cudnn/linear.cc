@@ -18,7 +18,7 @@ TensorSpec matrix(DType dtype, const std::vector<int64_t>& shape) { return {dtyp
 /// cuDNN's matrix products always use tensor cores: in strict float32 only convolutions do without.
 bool isMatmul(const Conv2d& linear) { return arithmeticOf(linear).tensorCores; }
 
-std::shared_ptr<Kernel> tryMatmul(CudaDevice& device, const Conv2d& linear) {
+std::shared_ptr<Kernel> createMatmul(CudaDevice& device, const Conv2d& linear) {
   Graph graph(device, arithmeticOf(linear));
   const GraphTensor x = graph.input(matrix(linear.dtype, linear.x));
   const GraphTensor weight = graph.inputTransposed(matrix(linear.dtype, linear.weight));
@@ -26,31 +26,35 @@ std::shared_ptr<Kernel> tryMatmul(CudaDevice& device, const Conv2d& linear) {
   if (linear.bias) y = graph.add(y, graph.input({linear.dtype, {1, linear.weight[0]}}));
   if (linear.relu) y = graph.relu(y);
   graph.output(y, matrix(linear.dtype, linear.y));
-  return graph.tryBuild();
+  return graph.build();
 }
 
-std::shared_ptr<Kernel> tryMatmulBackwardData(CudaDevice& device, const Conv2d& linear) {
+std::shared_ptr<Kernel> createMatmulBackwardData(CudaDevice& device, const Conv2d& linear) {
   Graph graph(device, arithmeticOf(linear));
   const GraphTensor dy = graph.input(matrix(linear.dtype, linear.y));
   const GraphTensor weight = graph.input(matrix(linear.dtype, linear.weight));
   graph.output(graph.matmul(dy, weight), matrix(linear.dtype, linear.x));
-  return graph.tryBuild();
+  return graph.build();
 }
 
-std::shared_ptr<Kernel> tryMatmulBackwardWeights(CudaDevice& device, const Conv2d& linear) {
+std::shared_ptr<Kernel> createMatmulBackwardWeights(CudaDevice& device, const Conv2d& linear) {
   Graph graph(device, arithmeticOf(linear));
   const GraphTensor x = graph.input(matrix(linear.dtype, linear.x));
   const GraphTensor dy = graph.inputTransposed(matrix(linear.dtype, linear.y));
   graph.output(graph.matmul(dy, x), matrix(DType::float32, linear.weight));
-  return graph.tryBuild();
+  return graph.build();
 }
 
 /// A matrix product where there is one, else a convolution.
 template <typename Matmul, typename Convolution>
-TryCreate either(CudaDevice& device, Matmul matmul, Convolution convolution) {
+Create either(CudaDevice& device, Matmul matmul, Convolution convolution) {
   return [&device, matmul, convolution](const Conv2d& linear) -> std::shared_ptr<Kernel> {
     if (isMatmul(linear)) {
-      if (auto kernel = matmul(device, linear)) return kernel;
+      try {
+        return matmul(device, linear);
+      } catch (const NoEngineError&) {
+        // A convolution may have one.
+      }
     }
     return convolution(device, linear);
   };
@@ -60,18 +64,19 @@ TryCreate either(CudaDevice& device, Matmul matmul, Convolution convolution) {
 
 std::shared_ptr<Kernel> createLinear(CudaDevice& device, const KernelDescription& description) {
   return createAffineForward(device, asConvolution(Linear::forward(description)),
-                             either(device, tryMatmul, tryConvolution));
+                             either(device, createMatmul, createConvolution));
 }
 
 std::shared_ptr<Kernel> createLinearBackwardData(CudaDevice& device, const KernelDescription& description) {
   return createAffineBackwardData(device, asConvolution(Linear::backwardData(description)),
-                                  either(device, tryMatmulBackwardData, tryConvolutionBackwardData));
+                                  either(device, createMatmulBackwardData, createConvolutionBackwardData));
 }
 
 std::shared_ptr<Kernel> createLinearBackwardWeights(CudaDevice& device,
                                                     const KernelDescription& description) {
-  return createAffineBackwardWeights(device, asConvolution(Linear::backwardWeights(description)),
-                                     either(device, tryMatmulBackwardWeights, tryConvolutionBackwardWeights));
+  return createAffineBackwardWeights(
+      device, asConvolution(Linear::backwardWeights(description)),
+      either(device, createMatmulBackwardWeights, createConvolutionBackwardWeights));
 }
 
 }  // namespace mlpconv
