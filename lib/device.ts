@@ -4,7 +4,7 @@ import { requireOptions } from './check.js'
 import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
 import type { NativeAddon, NativeBuffer, NativeDevice } from './native/binding.js'
-import { addonPath, loadAddon, wrapNativeError } from './native/load.js'
+import { addonPath, buildCommand, loadAddon, wrapNativeError } from './native/load.js'
 import { describe } from './ops/check.js'
 import { ops } from './ops/list.js'
 
@@ -103,8 +103,23 @@ export function openDevice(name: DeviceName = 'auto', options: OpenOptions = {})
     throw new OptionError(`threads must be an integer from 0 (one per physical core) to 1024; received ${describe(threads)}`)
   }
   if (name === 'auto') return openBest(threads)
-  return openNamed(parseName(name), threads)
+  const named = parseName(name)
+  if (named.backend === 'onednn') return openNamed(named, threads)
+  if (!existsSync(addonPath('cudnn'))) {
+    throw new DeviceError(
+      `device ${name} was asked for, but the addon for NVIDIA GPUs is not built (there is no ${addonPath('cudnn')}): ` +
+        `${buildCommand('cudnn')} builds it; ${others}`,
+    )
+  }
+  try {
+    return openNamed(named, threads)
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error
+    throw new DeviceError(`device ${name} was asked for, but ${error.message}; ${others}`, { cause: error })
+  }
 }
+
+const others = "or use the device 'cpu' or 'auto'"
 
 interface Named {
   readonly backend: NativeAddon['backend']

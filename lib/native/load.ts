@@ -65,10 +65,10 @@ function loadingFailure(backend: Backend, path: string, reason: string): string 
 }
 
 /** What builds the addon: in an installed package its own command line does. */
-function buildCommand(backend: Backend): string {
+export function buildCommand(backend: Backend): string {
   const isInstalled = root.includes(`${sep}node_modules${sep}`)
   if (backend === 'onednn') return isInstalled ? 'npx mlpconv setup' : 'npm run setup'
-  return `${isInstalled ? 'npx mlpconv setup --cuda' : 'npm run build:cuda'}, or use the device 'cpu'`
+  return isInstalled ? 'npx mlpconv setup --cuda' : 'npm run build:cuda'
 }
 
 function libc(): string {

@@ -13,7 +13,7 @@ CudaContext::CudaContext(int index) : index_(index) {
   const cudaError_t status = driver == 0 ? cudaErrorNoDevice : runtime_.cudaGetDeviceCount(&count);
   if (driver == 0) {
     throw DeviceError("there is no NVIDIA driver: install one for CUDA " + cudaVersion(CUDART_VERSION) +
-                      " (nvidia-smi shows it), or use device 'cpu'");
+                      " or newer; nvidia-smi shows it");
   }
   if (status != cudaErrorNoDevice) runtime_.check(status, "looking for GPUs");
   if (index < 0 || index >= count) {
@@ -24,7 +24,7 @@ CudaContext::CudaContext(int index) : index_(index) {
   if (properties_.major < 8) {
     throw DeviceError("expected a GPU of compute capability 8.0 or higher, received " +
                       std::string(properties_.name) + " with " + std::to_string(properties_.major) + "." +
-                      std::to_string(properties_.minor) + "; use device 'cpu'");
+                      std::to_string(properties_.minor));
   }
   enter();
   runtime_.check(runtime_.cudaStreamCreateWithFlags(&allocations_, cudaStreamNonBlocking),

@@ -3,10 +3,13 @@
 
 namespace mlpconv {
 
-/// Part (row, column) of y is the sum of the `height` rows of x that follow row * height.
+/// Part (row, column) is the sum of the `height` rows of x that follow row * height. In double: what cancels
+/// out would else leave little that is right.
 template <typename T>
 struct ColumnSumsFunctor {
   const T* x;
+  /// Null in the last launch, whose only row is y.
+  double* parts;
   float* y;
   int64_t rows;
   int64_t columns;
@@ -16,10 +19,18 @@ struct ColumnSumsFunctor {
   MLPCONV_HOST_DEVICE void operator()(int64_t i) const {
     const int64_t first = i / columns * height;
     const int64_t end = first + height < rows ? first + height : rows;
-    float sum = 0;
-    for (int64_t row = first; row < end; row++) sum += static_cast<float>(x[row * columns + i % columns]);
-    y[i] = accumulate ? y[i] + sum : sum;
+    double sum = 0;
+    for (int64_t row = first; row < end; row++) sum += value(x[row * columns + i % columns]);
+    if (parts != nullptr) {
+      parts[i] = sum;
+    } else {
+      y[i] = static_cast<float>(accumulate ? static_cast<double>(y[i]) + sum : sum);
+    }
   }
+
+ private:
+  MLPCONV_HOST_DEVICE static double value(double x) { return x; }
+  MLPCONV_HOST_DEVICE static double value(bfloat16 x) { return static_cast<double>(static_cast<float>(x)); }
 };
 
 struct AccumulateFunctor {
@@ -33,6 +44,7 @@ struct AccumulateFunctor {
 
 MLPCONV_KERNEL(columnSumsFloat32, mlpconv::ColumnSumsFunctor<float>)
 MLPCONV_KERNEL(columnSumsBfloat16, mlpconv::ColumnSumsFunctor<mlpconv::bfloat16>)
+MLPCONV_KERNEL(columnSumsParts, mlpconv::ColumnSumsFunctor<double>)
 MLPCONV_KERNEL(accumulateGradient, mlpconv::AccumulateFunctor)
 
 #if !defined(__CUDACC__) && !defined(MLPCONV_EMULATOR)
@@ -55,21 +67,21 @@ class ColumnSums final : public Kernel {
 
   size_t workspaceBytes() const override {
     const int64_t first = parts(rows_);
-    return first == 1 ? 0 : static_cast<size_t>((first + parts(first)) * columns_) * sizeof(float);
+    return first == 1 ? 0 : static_cast<size_t>((first + parts(first)) * columns_) * sizeof(double);
   }
   std::string implementation() const override { return "columnSums"; }
 
   void run(const Arguments& arguments) override {
     const void* x = arguments.inputs[0];
     auto* const y = static_cast<float*>(arguments.outputs[0]);
-    auto* part = static_cast<float*>(arguments.workspace);
+    auto* part = static_cast<double*>(arguments.workspace);
     if (dtype_ == DType::bfloat16) {
       part = reduce("columnSumsBfloat16", static_cast<const bfloat16*>(x), rows_, part, y);
     } else {
       part = reduce("columnSumsFloat32", static_cast<const float*>(x), rows_, part, y);
     }
     for (int64_t rows = parts(rows_); rows > 1; rows = parts(rows)) {
-      part = reduce("columnSumsFloat32", part - rows * columns_, rows, part, y);
+      part = reduce("columnSumsParts", part - rows * columns_, rows, part, y);
     }
   }
 
@@ -78,11 +90,11 @@ class ColumnSums final : public Kernel {
 
   /// To y if this is the last launch, else to `part`; returns where the next part is.
   template <typename T>
-  float* reduce(const char* name, const T* x, int64_t rows, float* part, float* y) const {
+  double* reduce(const char* name, const T* x, int64_t rows, double* part, float* y) const {
     const int64_t count = parts(rows);
     const bool last = count == 1;
     launch(device_, name,
-           ColumnSumsFunctor<T>{x, last ? y : part, rows, columns_, height_, last && accumulate_},
+           ColumnSumsFunctor<T>{x, last ? nullptr : part, y, rows, columns_, height_, last && accumulate_},
            count * columns_);
     return last ? part : part + count * columns_;
   }

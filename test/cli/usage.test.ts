@@ -60,7 +60,7 @@ describe('one line on standard error, and exit code 1, for', () => {
     expect(stderr).toMatch(message)
   }
 
-  test('a device that is not there', () => failing(['train', '--device', 'cuda'], /device cuda was asked for/))
+  test('a device that is not there', () => failing(['train', '--device', 'cuda:99'], /device cuda:99 was asked for.*'cpu' or 'auto'/))
 
   test('a mode of other devices', async () => {
     await writeDataset(folder('data'), { train: 4, t10k: 4 })

@@ -27,6 +27,7 @@ import {
   type TrainerOptions,
 } from '../../lib/index.js'
 import { readCheckpoint } from '../../lib/trainer/checkpoint.js'
+import { testDevice } from '../device.js'
 import { damaged } from '../mutations.js'
 import { useTemporaryFolder } from '../temporaryFolder.js'
 import { fit, toyClasses, toyData, toyNetwork, toyOptimizer, valuesOf } from './toy.js'
@@ -105,7 +106,7 @@ describe('options of the trainer that are refused:', () => {
 
   test.each<[string, object, ErrorClass]>([
     ['gpu', { device: 'gpu' }, OptionError],
-    ['cuda', { device: 'cuda' }, DeviceError],
+    ['cuda:99', { device: 'cuda:99' }, DeviceError],
     ['5', { device: 5 }, OptionError],
   ])('the device %s', async (_, options, errorClass) => {
     const net = toyNetwork()
@@ -422,7 +423,7 @@ describe('two runs at once', () => {
   test('of which one is an evaluation or a prediction on the same device, do not mind each other', async () => {
     const alone = await fit(toyNetwork(), train)
     const net = toyNetwork()
-    const device = openDevice('cpu', { threads: 1 })
+    const device = openDevice(testDevice, { threads: 1 })
     const trainer = new Trainer(net, { optimizer: toyOptimizer, batchSize: 16, epochs: 3, device })
     const x = await tensor(new Float32Array(81), [1, 1, 9, 9], { device })
     const [beside, { samples }, logits] = await Promise.all([fit(net, train), trainer.evaluate(train), net.predict(x)])

@@ -11,6 +11,7 @@ import {
   type FitOptions,
   type TrainerOptions,
 } from '../../lib/index.js'
+import { testDevice } from '../device.js'
 import { randomWords } from '../reference/data.js'
 
 export const toyClasses = 4
@@ -60,14 +61,14 @@ export interface Outcome {
   readonly parameters: Readonly<Record<string, Float32Array>>
 }
 
-/** Runs `fit` to its end, if nothing else is said on one thread, which is the fastest for so little. */
+/** Runs `fit` to its end, if nothing else is said on the device that is tested and on one thread, which is the fastest for so little. */
 export async function fit(
   net: nn.Module,
   train: Dataset,
   options: Partial<TrainerOptions> = {},
   fitOptions: FitOptions = {},
 ): Promise<Outcome> {
-  const device = openDevice('cpu', { threads: 1 })
+  const device = openDevice(testDevice, { threads: 1 })
   const trainer = new Trainer(net, { optimizer: toyOptimizer, batchSize: 16, epochs: 2, device, ...options })
   const epochs: Epoch[] = []
   for await (const epoch of trainer.fit(train, fitOptions)) epochs.push({ ...epoch, seconds: 0, examplesPerSecond: 0 })

@@ -36,10 +36,11 @@ describe('openDevice', () => {
 
   test('chooses for auto, which is the default', () => {
     expect(openDevice()).toBe(openDevice('auto'))
-    expect(openDevice('auto').name).toBe('cpu')
+    expect(['cpu', 'cuda:0']).toContain(openDevice('auto').name)
   })
 
-  test.each(['cuda', 'cuda:0', 'cuda:3'] as const)('%s is an error that says what to do, not another device', (name) => {
+  test('a GPU that is not there is an error that says what to do, not another device', () => {
+    const name = 'cuda:99'
     expect(() => openDevice(name)).toThrow(DeviceError)
     expect(() => openDevice(name)).toThrow(`device ${name} was asked for`)
     expect(() => openDevice(name)).toThrow("use the device 'cpu' or 'auto'")

@@ -110,7 +110,8 @@ void finalizeHeuristics(Content& content) {
     auto configuration = std::make_shared<Content>(Content{CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, true, {}});
     configuration->set(CUDNN_ATTR_ENGINECFG_ENGINE, Contents{made});
     configuration->set(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, Contents{});
-    configuration->set(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE, CUDNN_TYPE_INT64, std::vector{engine.workspaceBytes});
+    configuration->set(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE, CUDNN_TYPE_INT64,
+                       std::vector{engine.workspaceBytes});
     results.push_back(configuration);
   }
   content.set(CUDNN_ATTR_ENGINEHEUR_RESULTS, results);

@@ -172,72 +172,72 @@ void round(Values& values) {
   }
 }
 
+/// Sums are in double, so that they round as little as those of any order.
+using Sums = std::vector<double>;
+
+std::vector<float> rounded(const Sums& sums) { return {sums.begin(), sums.end()}; }
+
 Values convolve(const Window& window, const Values& x, const Values& weight) {
   const int64_t c = window.c, k = window.outputC;
   const std::vector<float> w = transposed(weight.at, k, true);
-  Values y{{window.n, k, window.outputH, window.outputW}, {}};
-  y.at.resize(static_cast<size_t>(window.n * window.outputH * window.outputW * k));
+  Sums y(static_cast<size_t>(window.n * window.outputH * window.outputW * k));
 #pragma omp parallel for
   for (int64_t image = 0; image < window.n; image++) {
     window.forImage(image, [&](int64_t output, int64_t place, int64_t input) {
-      float* const sums = &y.at[output * k];
+      double* const sums = &y[output * k];
       for (int64_t i = 0; i < c; i++) {
-        const float value = x.at[input * c + i];
+        const double value = x.at[input * c + i];
         const float* const row = &w[(place * c + i) * k];
         for (int64_t j = 0; j < k; j++) sums[j] += value * row[j];
       }
     });
   }
-  return y;
+  return {{window.n, k, window.outputH, window.outputW}, rounded(y)};
 }
 
 Values convolveBackwardData(const Window& window, const Values& dy, const Values& weight) {
   const int64_t c = window.c, k = window.outputC, places = window.kernel[0] * window.kernel[1];
-  Values dx{{window.n, c, window.h, window.w}, {}};
-  dx.at.resize(static_cast<size_t>(window.n * window.h * window.w * c));
+  Sums dx(static_cast<size_t>(window.n * window.h * window.w * c));
 #pragma omp parallel for
   for (int64_t image = 0; image < window.n; image++) {
     window.forImage(image, [&](int64_t output, int64_t place, int64_t input) {
-      float* const sums = &dx.at[input * c];
+      double* const sums = &dx[input * c];
       for (int64_t j = 0; j < k; j++) {
-        const float value = dy.at[output * k + j];
+        const double value = dy.at[output * k + j];
         const float* const row = &weight.at[(j * places + place) * c];
         for (int64_t i = 0; i < c; i++) sums[i] += value * row[i];
       }
     });
   }
-  return dx;
+  return {{window.n, c, window.h, window.w}, rounded(dx)};
 }
 
 Values convolveBackwardWeights(const Window& window, const Values& dy, const Values& x) {
   const int64_t c = window.c, k = window.outputC, places = window.kernel[0] * window.kernel[1];
-  std::vector<float> dw(static_cast<size_t>(places * c * k));
-  // Each image's sums by themselves first, which rounds less than one long sum.
+  Sums dw(static_cast<size_t>(places * c * k));
   for (int64_t image = 0; image < window.n; image++) {
-    std::vector<float> part(dw.size());
     window.forImage(image, [&](int64_t output, int64_t place, int64_t input) {
       const float* const row = &dy.at[output * k];
       for (int64_t i = 0; i < c; i++) {
-        const float value = x.at[input * c + i];
-        float* const sums = &part[(place * c + i) * k];
+        const double value = x.at[input * c + i];
+        double* const sums = &dw[(place * c + i) * k];
         for (int64_t j = 0; j < k; j++) sums[j] += value * row[j];
       }
     });
-    for (size_t i = 0; i < dw.size(); i++) dw[i] += part[i];
   }
-  return {{k, c, window.kernel[0], window.kernel[1]}, transposed(dw, k, false)};
+  return {{k, c, window.kernel[0], window.kernel[1]}, transposed(rounded(dw), k, false)};
 }
 
 Values multiply(const Values& a, const Values& b) {
   const int64_t m = a.dims[1], inner = a.dims[2], n = b.dims[2];
-  Values y{{1, m, n}, std::vector<float>(static_cast<size_t>(m * n))};
+  Sums y(static_cast<size_t>(m * n));
   for (int64_t i = 0; i < m; i++) {
     for (int64_t l = 0; l < inner; l++) {
-      const float value = a.at[i * inner + l];
-      for (int64_t j = 0; j < n; j++) y.at[i * n + j] += value * b.at[l * n + j];
+      const double value = a.at[i * inner + l];
+      for (int64_t j = 0; j < n; j++) y[i * n + j] += value * b.at[l * n + j];
     }
   }
-  return y;
+  return {{1, m, n}, rounded(y)};
 }
 
 /// b's value for each of x: a bias has one per channel, which is last.

@@ -1,0 +1,114 @@
+/**
+ * The addon for NVIDIA GPUs on the emulator, a test double: it trains as the CPU does, and what goes wrong is a typed
+ * error. `npm run test:cuda` builds both and runs this.
+ */
+import { describe, expect, test } from '@jest/globals'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { openDevice } from '../../lib/index.js'
+import { fit, flat, toyData, toyNetwork } from '../train/toy.js'
+
+const library = pathToFileURL(join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', 'index.js')).href
+// Elsewhere there is no emulator: `npm run test:cuda` says where it is.
+const describeOnEmulator = process.env['MLPCONV_CUDA_PATH']?.endsWith('emulator') ? describe : describe.skip
+
+/** Runs a program with the package as `mlpconv` in a process of its own. Resolves to what it wrote, as JSON. */
+async function run(body: string, env: Readonly<Record<string, string>> = {}): Promise<unknown> {
+  const program = `
+    import * as mlpconv from ${JSON.stringify(library)}
+    const attempt = async (work) => {
+      try {
+        return await work()
+      } catch (error) {
+        const { code, message, neededBytes, freeBytes } = error
+        return { code, message, neededBytes, freeBytes }
+      }
+    }
+    const image = (device) => mlpconv.tensor(Float32Array.of(-1, 2, 3, -4), [1, 1, 2, 2], { device })
+    ${body}`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+    env: { ...process.env, ...env },
+  })
+  return JSON.parse(stdout) as unknown
+}
+
+describeOnEmulator('on the emulator', () => {
+  test('auto is the GPU', () => {
+    expect(openDevice('auto').name).toBe('cuda:0')
+  })
+
+  test('training gives the same bits again, and what the CPU gives but for rounding', async () => {
+    const train = toyData(57)
+    const [first, second, cpu] = [
+      await fit(toyNetwork(), train, { device: 'cuda' }),
+      await fit(toyNetwork(), train, { device: 'cuda' }),
+      await fit(toyNetwork(), train, { device: 'cpu' }),
+    ]
+    expect(second).toEqual(first)
+    const [ours, theirs] = [flat(first), flat(cpu)]
+    const rms = Math.sqrt(theirs.reduce((sum, value) => sum + value * value, 0) / theirs.length)
+    const largest = Math.max(...ours.map((value, i) => Math.abs(value - theirs[i]!)))
+    expect(largest).toBeLessThan(1e-4 * rms)
+  })
+
+  test('too little memory is an error with the sizes, and the device goes on', async () => {
+    const results = await run(
+      `const device = mlpconv.openDevice('cuda')
+      const large = await attempt(() => mlpconv.tensor(new Float32Array(400_000), [400_000], { device }))
+      const y = await mlpconv.relu(await image(device))
+      console.log(JSON.stringify({ large, y: [...(await y.data())] }))`,
+      { MLPCONV_EMULATOR_MEMORY: '1000000' },
+    )
+    expect(results).toEqual({
+      large: {
+        code: 'ERR_OUT_OF_MEMORY',
+        message: expect.stringMatching(/needed 1600000 bytes, free are \d+; use a smaller micro-batch/) as unknown,
+        neededBytes: 1_600_000,
+        freeBytes: expect.any(Number) as unknown,
+      },
+      y: [0, 2, 3, 0],
+    })
+  })
+
+  test('a device that is lost is an error with CUDA’s words, again and again, and the CPU goes on', async () => {
+    const results = await run(
+      `const device = mlpconv.openDevice('cuda')
+      const x = await image(device)
+      const lost = await attempt(() => mlpconv.relu(x).then((y) => y.data()))
+      const later = await attempt(() => mlpconv.relu(x).then((y) => y.data()))
+      const y = await mlpconv.relu(await image('cpu'))
+      console.log(JSON.stringify({ lost, later, y: [...(await y.data())] }))`,
+      { MLPCONV_EMULATOR_FAULT: '1' },
+    )
+    const error = {
+      code: 'ERR_DEVICE',
+      message: expect.stringContaining('an illegal memory access was encountered') as unknown,
+    }
+    expect(results).toEqual({ lost: error, later: error, y: [0, 2, 3, 0] })
+  })
+
+  test('worker threads load the addon, use it at once and end', async () => {
+    const results = await run(
+      `const { Worker } = await import('node:worker_threads')
+      const program = \`
+        import { parentPort } from 'node:worker_threads'
+        import { openDevice, relu, tensor } from ${JSON.stringify(library)}
+        const x = await tensor(Float32Array.of(-1, 5), [2], { device: openDevice('cuda') })
+        parentPort.postMessage([...(await (await relu(x)).data())])\`
+      const start = () => new Promise((resolve, reject) => {
+        const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(program)))
+        worker.once('message', (message) => worker.once('exit', () => resolve(message)))
+        worker.once('error', reject)
+      })
+      const together = await Promise.all([start(), start()])
+      console.log(JSON.stringify([...together, await start()]))`,
+    )
+    expect(results).toEqual([
+      [0, 5],
+      [0, 5],
+      [0, 5],
+    ])
+  })
+})
