@@ -14,6 +14,11 @@ export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 export interface OpenOptions {
   /** Threads of the CPU device. Default: one per physical core. */
   readonly threads?: number
+  /**
+   * Whether a GPU's kernels are chosen by measuring, not by cuDNN's heuristics. Default false. The first compilation takes
+   * longer; the choices are kept in the cache. Nothing on the CPU.
+   */
+  readonly autotune?: boolean
 }
 
 /** A piece of device memory that is bound to a slot of a plan. */
@@ -97,14 +102,16 @@ const opened = new Map<string, Device>()
  * @throws OptionError if there is no such name; DeviceError if the device is not there, with what was tried
  */
 export function openDevice(name: DeviceName = 'auto', options: OpenOptions = {}): Device {
-  requireOptions('openDevice', options, ['threads'])
-  const { threads = 0 } = options
+  requireOptions('openDevice', options, ['threads', 'autotune'])
+  const { threads = 0, autotune = false } = options
   if (!Number.isSafeInteger(threads) || threads < 0 || threads > 1024) {
     throw new OptionError(`threads must be an integer from 0 (one per physical core) to 1024; received ${describe(threads)}`)
   }
-  if (name === 'auto') return openBest(threads)
+  if (typeof autotune !== 'boolean') throw new OptionError(`autotune must be true or false; received ${describe(autotune)}`)
+  const how = { threads, autotune }
+  if (name === 'auto') return openBest(how)
   const named = parseName(name)
-  if (named.backend === 'onednn') return openNamed(named, threads)
+  if (named.backend === 'onednn') return openNamed(named, how)
   if (!existsSync(addonPath('cudnn'))) {
     throw new DeviceError(
       `device ${name} was asked for, but the addon for NVIDIA GPUs is not built (there is no ${addonPath('cudnn')}): ` +
@@ -112,7 +119,7 @@ export function openDevice(name: DeviceName = 'auto', options: OpenOptions = {})
     )
   }
   try {
-    return openNamed(named, threads)
+    return openNamed(named, how)
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error
     throw new DeviceError(`device ${name} was asked for, but ${error.message}; ${others}`, { cause: error })
@@ -127,26 +134,26 @@ interface Named {
 }
 
 /** The first GPU if its addon is built and can use it, else the CPU. */
-function openBest(threads: number): Device {
+function openBest(how: Required<OpenOptions>): Device {
   if (existsSync(addonPath('cudnn'))) {
     try {
-      return openNamed({ backend: 'cudnn', index: 0 }, threads)
+      return openNamed({ backend: 'cudnn', index: 0 }, how)
     } catch (error) {
       if (!(error instanceof DeviceError)) throw error
     }
   }
-  return openNamed({ backend: 'onednn', index: 0 }, threads)
+  return openNamed({ backend: 'onednn', index: 0 }, how)
 }
 
-function openNamed({ backend, index }: Named, threads: number): Device {
-  const key = `${backend}:${String(index)}:${String(threads)}`
+function openNamed({ backend, index }: Named, how: Required<OpenOptions>): Device {
+  const key = JSON.stringify([backend, index, how.threads, how.autotune])
   const known = opened.get(key)
   if (known) return known
   const addon = loadAddon(
     backend,
     ops.map((op) => op.name),
   )
-  const native = guard(() => addon.createDevice({ index, threads }))
+  const native = guard(() => addon.createDevice({ index, ...how }))
   const device = new Device(backend === 'onednn' ? 'cpu' : `cuda:${String(index)}`, backend, native)
   opened.set(key, device)
   return device

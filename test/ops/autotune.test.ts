@@ -1,8 +1,6 @@
 /** Kernels that are chosen by measuring compute what those chosen by heuristics do. */
 import { describe, expect, test } from '@jest/globals'
-import { Device } from '../../lib/device.js'
-import { conv2d, maxPool2d, tensor, vjp, type Tracer } from '../../lib/index.js'
-import { loadAddon } from '../../lib/native/load.js'
+import { conv2d, maxPool2d, openDevice, tensor, vjp, type Tracer } from '../../lib/index.js'
 import { testDevice } from '../device.js'
 import * as reference from '../reference/conv2d.js'
 import { integerData } from '../reference/data.js'
@@ -12,7 +10,7 @@ import { expectClose } from '../reference/tolerance.js'
 const describeOnGpu = testDevice.startsWith('cuda') ? describe : describe.skip
 
 describeOnGpu('with autotune', () => {
-  const device = () => new Device('cuda:0', 'cudnn', loadAddon('cudnn', []).createDevice({ index: 0, threads: 0, autotune: true }))
+  const device = () => openDevice(testDevice, { autotune: true })
 
   test('a convolution and its gradients are exact on integers', async () => {
     const options = { stride: [2, 2], padding: [1, 1] } as const

@@ -51,6 +51,11 @@ describe('openDevice', () => {
     expect(() => openDevice(name as never)).toThrow('device must be auto, cpu, cuda or cuda:N')
   })
 
+  test.each([1, 'yes', null])('%p is no answer to whether to autotune', (autotune) => {
+    expect(() => openDevice('cpu', { autotune: autotune as never })).toThrow(OptionError)
+    expect(() => openDevice('cpu', { autotune: autotune as never })).toThrow('autotune must be true or false')
+  })
+
   test.each([-1, 1.5, NaN, Infinity, 1025, '2', null])('%p is no number of threads', (threads) => {
     expect(() => openDevice('cpu', { threads: threads as never })).toThrow(OptionError)
     expect(() => openDevice('cpu', { threads: threads as never })).toThrow('threads must be an integer from 0')
