@@ -1,11 +1,12 @@
 /** `mlpconv doctor` */
+import { existsSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform } from 'node:os'
 import { Command } from 'commander'
 import { cacheFolder } from '../../scripts/cache.mjs'
 import { defaultSources, loadFashionMnist } from '../../scripts/fashion-mnist.mjs'
 import { fromArrays } from '../data/fromArrays.js'
 import { openDevice } from '../device.js'
-import { addonPath, loadAddon } from '../native/load.js'
+import { addonPath, buildCommand, loadAddon } from '../native/load.js'
 import { Conv2d, Flatten, ReLU, Sequential } from '../nn/index.js'
 import { SGD } from '../optim/sgd.js'
 import { Trainer } from '../trainer/trainer.js'
@@ -50,8 +51,7 @@ async function doctor({ json = false }: { readonly json?: boolean }): Promise<vo
     await training(),
     await dataset(),
     { name: 'cache', status: 'ok', found: cacheFolder() } as const,
-    await nvidia('CUDA driver', 'libcuda.so'),
-    await nvidia('cuDNN', 'libcudnn.so'),
+    ...(await nvidia()),
   ]
   const works = findings.every(({ status }) => status !== 'failed')
   output.json({ works, findings })
@@ -134,9 +134,41 @@ async function dataset(): Promise<Finding> {
   return { name, status: 'missing', found: 'Fashion-MNIST is not on this machine', advice }
 }
 
-/** A library of NVIDIA's, which this version can do without. */
-async function nvidia(name: string, library: string): Promise<Finding> {
-  const path = await findLibrary(library)
-  const status = path === undefined ? 'missing' : 'ok'
-  return { name, status, found: `${path ?? 'not found'}; not used, this version trains on the CPU` }
+/** NVIDIA's driver, the addon for its GPUs, and what that finds: each apart, since one can do without all of it. */
+async function nvidia(): Promise<Finding[]> {
+  const missing = (name: string, found: string, advice?: string): Finding => ({
+    name,
+    status: 'missing',
+    found,
+    ...(advice === undefined ? {} : { advice }),
+  })
+  if (!existsSync(addonPath('cudnn'))) {
+    const driver = await findLibrary('libcuda.so')
+    const advice = `with an NVIDIA GPU, ${buildCommand('cudnn')} builds it`
+    return [
+      driver === undefined ? missing('NVIDIA driver', 'not found') : { name: 'NVIDIA driver', status: 'ok', found: driver },
+      missing('GPU addon', 'not built', driver === undefined ? undefined : advice),
+    ]
+  }
+  let facts: Readonly<Record<string, string | number | boolean>>
+  try {
+    facts = loadAddon('cudnn', []).info()
+  } catch (error) {
+    return [missing('GPU addon', 'does not load', (error as Error).message)]
+  }
+  const { runtime, driver, cuDNN, devices, ...others } = facts
+  /** A fact, or several lines that say why there is none. */
+  const finding = (name: string, fact: string | number | boolean = 'unknown', isFound: RegExp): Finding => {
+    const [first = '', ...rest] = String(fact).split('\n')
+    if (isFound.test(first)) return { name, status: 'ok', found: first }
+    return missing(name, first, rest.length > 0 ? String(fact) : undefined)
+  }
+  return [
+    finding('NVIDIA driver', driver, /^for CUDA/),
+    { name: 'GPU addon', status: 'ok', found: addonPath('cudnn') },
+    finding('CUDA runtime', runtime, /^\d/),
+    finding('cuDNN', cuDNN, /^\d/),
+    ...(devices === 0 ? [missing('GPUs', 'none')] : []),
+    ...Object.entries(others).map(([name, fact]) => finding(name.replace('device', 'GPU'), fact, /compute capability/)),
+  ]
 }

@@ -37,6 +37,7 @@ function deviceName(text: string): DeviceName {
 export interface DeviceOptions {
   readonly device: DeviceName
   readonly threads?: number
+  readonly autotune?: boolean
 }
 
 /** Adds the options that say where a command computes. */
@@ -44,11 +45,12 @@ export function addDeviceOptions(command: Command): Command {
   return command
     .addOption(new Option('--device <name>', 'auto, cpu, cuda or cuda:N').argParser(deviceName).default('auto'))
     .option('--threads <n>', 'threads of the CPU (default: one per physical core)', integer(1))
+    .option('--autotune', 'choose a GPU’s kernels by measuring; the choices are kept')
 }
 
 /** Opens the device that the options name. Throws DeviceError. */
-export function openChosenDevice({ device, threads }: DeviceOptions): Device {
-  return openDevice(device, threads === undefined ? {} : { threads })
+export function openChosenDevice({ device, threads, autotune = false }: DeviceOptions): Device {
+  return openDevice(device, { autotune, ...(threads === undefined ? {} : { threads }) })
 }
 
 /** `--dtype` */

@@ -1,6 +1,6 @@
 /** What a Trainer is told, checked and completed with defaults. */
 import { requireInteger, requireOneOf, requireOptions } from '../check.js'
-import type { Device, DeviceName } from '../device.js'
+import { resolveDevice, type Device, type DeviceName } from '../device.js'
 import { DeviceError, OptionError } from '../errors.js'
 import { convolutionPrecisions, type ConvolutionPrecision } from '../graph/trace.js'
 import type { Schedule } from '../optim/schedule.js'
@@ -76,7 +76,9 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     throw new OptionError(`Trainer: schedule must be a function of (step, totalSteps); received ${describe(schedule)}`)
   }
   const dtype = requireOneOf('Trainer', 'dtype', options.dtype ?? 'float32', ['float32', 'tfloat32', 'bfloat16'])
-  if (dtype === 'tfloat32') {
+  const precision = requireOneOf('Trainer', 'precision', options.precision ?? 'default', convolutionPrecisions)
+  const device = options.device ?? 'auto'
+  if (dtype === 'tfloat32' && resolveDevice(device).backend !== 'cudnn') {
     throw new DeviceError('Trainer: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU')
   }
   return {
@@ -85,9 +87,10 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     epochs: requireInteger('Trainer', 'epochs', options.epochs, 1),
     schedule,
     seed: requireInteger('Trainer', 'seed', options.seed ?? 0, 0),
-    device: options.device ?? 'auto',
-    dtype,
-    precision: requireOneOf('Trainer', 'precision', options.precision ?? 'default', convolutionPrecisions),
+    device,
+    // TF32 is float32 in memory.
+    dtype: dtype === 'tfloat32' ? 'float32' : dtype,
+    precision: dtype === 'tfloat32' ? dtype : precision,
     microBatch:
       options.microBatch === undefined ? undefined : requireInteger('Trainer', 'microBatch', options.microBatch, 1),
     checkpoint: options.checkpoint,

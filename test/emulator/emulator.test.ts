@@ -8,7 +8,11 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { openDevice } from '../../lib/index.js'
+import { mlpconv } from '../cli/commandLine.js'
+import { useTemporaryFolder } from '../temporaryFolder.js'
 import { fit, flat, toyData, toyNetwork } from '../train/toy.js'
+
+const folder = useTemporaryFolder()
 
 const library = pathToFileURL(join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', 'index.js')).href
 // Elsewhere there is no emulator: `npm run test:cuda` says where it is.
@@ -51,6 +55,18 @@ describeOnEmulator('on the emulator', () => {
     const rms = Math.sqrt(theirs.reduce((sum, value) => sum + value * value, 0) / theirs.length)
     const largest = Math.max(...ours.map((value, i) => Math.abs(value - theirs[i]!)))
     expect(largest).toBeLessThan(1e-4 * rms)
+  })
+
+  test('Network in Network learns from Fashion-MNIST what it learns on the CPU', async () => {
+    const train = async (device: string): Promise<number> => {
+      const options = ['--limit', '64', '--batch-size', '16', '--device', device, '--out', folder(device)]
+      const { code, stdout } = await mlpconv(['train', '--json', ...options])
+      expect(code).toBe(0)
+      return (JSON.parse(stdout) as { loss: number }).loss
+    }
+    const [gpu, again, cpu] = [await train('cuda'), await train('cuda'), await train('cpu')]
+    expect(again).toBe(gpu)
+    expect(Math.abs(gpu - cpu)).toBeLessThan(1e-4 * cpu)
   })
 
   test('too little memory is an error with the sizes, and the device goes on', async () => {
