@@ -1,6 +1,9 @@
 // A libcudnn.so for machines without a GPU: a test double of cuDNN's backend API. It offers engines that a
 // caller who wants the same bits each time, or strict float32, must know to refuse; see ../README.md.
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -124,14 +127,20 @@ std::vector<std::shared_ptr<const Content>>& madePlans() {
 }
 std::mutex plansMutex;
 
-constexpr const char* planText = "{\"emulated plan\":";
+/// What the text of this process's plans begins with: a number follows.
+const std::string& planText() {
+  static const std::string text =
+      "{\"process\":\"" + std::to_string(getpid()) + "-" +
+      std::to_string(std::chrono::system_clock::now().time_since_epoch().count()) + "\",\"emulated plan\":";
+  return text;
+}
 
 void finalizePlan(Content& content) {
   const std::lock_guard lock(plansMutex);
   if (content.has(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)) {
     const std::vector<char> text = content.all<char>(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
     const std::string words(text.begin(), text.end());
-    const std::string begin = planText;
+    const std::string& begin = planText();
     const size_t number = words.starts_with(begin) ? std::stoul(words.substr(begin.size())) : SIZE_MAX;
     if (number >= madePlans().size()) refuse(CUDNN_STATUS_NOT_SUPPORTED, "a plan of another process");
     content.attributes = madePlans()[number]->attributes;
@@ -140,7 +149,7 @@ void finalizePlan(Content& content) {
   const Engine engine = engineOf(
       content.descriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG).descriptor(CUDNN_ATTR_ENGINECFG_ENGINE));
   content.set(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, std::vector{engine.workspaceBytes});
-  const std::string text = planText + std::to_string(madePlans().size()) + "}";
+  const std::string text = planText() + std::to_string(madePlans().size()) + "}";
   content.set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
               std::vector<char>(text.begin(), text.end()));
   madePlans().push_back(std::make_shared<Content>(content));
