@@ -92,9 +92,14 @@ std::shared_ptr<Kernel> createConv2dBackwardWeights(OneDnnDevice& device,
   dnnl::convolution_backward_weights::primitive_desc desc(device.engine(), direct, layouts.x, layouts.dweight,
                                                           layouts.bias, layouts.y, stride, padding, padding,
                                                           hint, attributes());
-  // oneDNN 3.2's bfloat16 kernel adds what it finds in its scratchpad where x is narrower than the stride.
+  // oneDNN 3.2's bfloat16 kernels, for AVX-512 (jit) and for AMX (brg), add what they find in their
+  // scratchpad where x is narrower than the stride.
   const bool narrow = conv.dtype == DType::bfloat16 && conv.x[3] < stride[1];
-  while (narrow && std::string_view(desc.impl_info_str()).starts_with("jit") && desc.next_impl()) {
+  const auto isWrong = [&] {
+    const std::string_view name = desc.impl_info_str();
+    return name.starts_with("jit") || name.starts_with("brg");
+  };
+  while (narrow && isWrong() && desc.next_impl()) {
   }
   return affineBackwardWeights<dnnl::convolution_backward_weights>(device, conv, desc);
 }
