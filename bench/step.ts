@@ -8,7 +8,7 @@ import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { openDevice } from 'mlpconv'
 import { findPeers, installPeers } from './peers/environment.js'
 import { median, spread } from './statistics.js'
@@ -17,15 +17,26 @@ import { trialResult, type TrialOptions, type TrialResult } from './trialOptions
 const execute = promisify(execFile)
 const peerModes = ['eager', 'channels_last', 'compile'] as const
 
-/** What is measured. At 96 a step is short, so that more of them make one repeat. */
-const workloads = [
-  { dtype: 'float32', size: 224, steps: 2 },
-  { dtype: 'bfloat16', size: 224, steps: 2 },
-  { dtype: 'float32', size: 96, steps: 10 },
-  { dtype: 'bfloat16', size: 96, steps: 10 },
-] as const
+/** What is measured. Where a step is short, more of them make one repeat. */
+const workloads = {
+  cpu: [
+    { dtype: 'float32', size: 224, steps: 2 },
+    { dtype: 'bfloat16', size: 224, steps: 2 },
+    { dtype: 'float32', size: 96, steps: 10 },
+    { dtype: 'bfloat16', size: 96, steps: 10 },
+  ],
+  cuda: [
+    { dtype: 'float32', size: 224, steps: 50 },
+    { dtype: 'tfloat32', size: 224, steps: 100 },
+    { dtype: 'bfloat16', size: 224, steps: 100 },
+    { dtype: 'float32', size: 96, steps: 200 },
+    { dtype: 'tfloat32', size: 96, steps: 200 },
+    { dtype: 'bfloat16', size: 96, steps: 200 },
+  ],
+} as const
 
 interface Settings {
+  readonly device: 'cpu' | 'cuda'
   readonly rounds: string
   readonly repeats: string
   readonly batchSize: string
@@ -48,6 +59,7 @@ interface Row {
 
 const settings = new Command('bench')
   .description('Measures one SGD step of NiN against PyTorch on this machine, interleaved, each trial in a fresh process.')
+  .addOption(new Option('--device <name>', 'cpu or cuda').choices(['cpu', 'cuda']).default('cpu'))
   .option('--rounds <n>', 'how often each contestant has its turn', '3')
   .option('--repeats <n>', 'timed repeats per turn', '3')
   .option('--batch-size <n>', 'samples per step', '64')
@@ -65,15 +77,16 @@ console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${String(threads)} threads, N
 if (python === undefined) console.log('PyTorch is not installed for this benchmark; --install-peers does it (3 GB)')
 
 const rows: Row[] = []
-for (const workload of workloads) {
+for (const workload of workloads[settings.device]) {
   const name = `${workload.dtype} ${String(workload.size)}`
   if (name.includes(settings.filter)) rows.push(...(await measure(name, workload)))
 }
 printTable(rows)
 if (settings.json !== undefined) await writeFile(settings.json, `${JSON.stringify(rows, undefined, 2)}\n`)
 
-async function measure(name: string, workload: (typeof workloads)[number]): Promise<Row[]> {
+async function measure(name: string, workload: (typeof workloads)[Settings['device']][number]): Promise<Row[]> {
   const options: TrialOptions = {
+    device: settings.device,
     ...workload,
     ...(settings.tiny ? { size: 96, steps: 1 } : {}),
     batchSize: Number(settings.batchSize),

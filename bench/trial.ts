@@ -3,9 +3,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { data, init, NiN, openDevice, optim, Trainer } from 'mlpconv'
 import { trialOptions } from './trialOptions.js'
 
-const { dtype, size, batchSize, steps, repeats, threads } = trialOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
+const { device: deviceName, dtype, size, batchSize, steps, repeats, threads } = trialOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
 
-const megabytes = (): number => process.resourceUsage().maxRSS / 1024
+const device = openDevice(deviceName, deviceName === 'cpu' ? { threads } : { autotune: true })
+const freeMegabytes = device.native.freeBytes() / 2 ** 20
+// A GPU's memory is not the process's; what is allocated stays so to the end.
+const megabytes = (): number =>
+  deviceName === 'cpu' ? process.resourceUsage().maxRSS / 1024 : freeMegabytes - device.native.freeBytes() / 2 ** 20
 const idleMegabytes = megabytes()
 
 const count = batchSize * steps
@@ -22,7 +26,7 @@ const trainer = new Trainer(net, {
   batchSize,
   epochs: repeats + 1,
   dtype,
-  device: openDevice('cpu', { threads }),
+  device,
 })
 
 const delay = monitorEventLoopDelay({ resolution: 1 })

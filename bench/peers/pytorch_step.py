@@ -1,4 +1,4 @@
-"""One trial of the peer: SGD steps of NiN in PyTorch on the CPU. Prints one line of JSON.
+"""One trial of the peer: SGD steps of NiN in PyTorch. Prints one line of JSON.
 
 The batch is in memory, resized and normalised beforehand, so that only forward, loss, backward and update are timed.
 """
@@ -38,14 +38,22 @@ def nin():
     )
 
 
-def megabytes():
+def megabytes(device):
+    if device == "cuda":
+        return torch.cuda.max_memory_reserved() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def synchronize(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", choices=["eager", "channels_last", "compile"], required=True)
-    parser.add_argument("--dtype", choices=["float32", "bfloat16"], required=True)
+    parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
+    parser.add_argument("--dtype", choices=["float32", "tfloat32", "bfloat16"], required=True)
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--steps", type=int, required=True)
@@ -55,10 +63,14 @@ def main():
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    idle = megabytes()
-    net = nin()
-    x = torch.rand(options.batch_size, 1, options.size, options.size)
-    y = torch.randint(0, 10, (options.batch_size,))
+    device = options.device
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = options.dtype == "tfloat32"
+    torch.backends.cuda.matmul.allow_tf32 = options.dtype == "tfloat32"
+    idle = megabytes(device)
+    net = nin().to(device)
+    x = torch.rand(options.batch_size, 1, options.size, options.size, device=device)
+    y = torch.randint(0, 10, (options.batch_size,), device=device)
     if options.mode != "eager":
         net = net.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -68,22 +80,24 @@ def main():
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.dtype == "bfloat16"):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=options.dtype == "bfloat16"):
             loss = criterion(forward(x), y)
         loss.backward()
         optimizer.step()
 
-    for _ in range(2):
+    for _ in range(3):
         step()
+    synchronize(device)
     seconds = []
     for _ in range(options.repeats):
         start = time.perf_counter()
         for _ in range(options.steps):
             step()
+        synchronize(device)
         seconds.append((time.perf_counter() - start) / options.steps)
     print(
         json.dumps(
-            {"secondsPerStep": seconds, "idleMegabytes": idle, "peakMegabytes": megabytes(), "version": torch.__version__}
+            {"secondsPerStep": seconds, "idleMegabytes": idle, "peakMegabytes": megabytes(device), "version": torch.__version__}
         )
     )
 
