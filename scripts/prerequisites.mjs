@@ -13,6 +13,7 @@ const packages = {
   compiler: { 'apt-get': 'g++ make', dnf: 'gcc-c++ make', brew: 'llvm libomp' },
   python: { 'apt-get': 'python3', dnf: 'python3', brew: 'python3' },
   pip: { 'apt-get': 'python3-pip', dnf: 'python3-pip', brew: 'python3' },
+  cmake: { 'apt-get': 'cmake', dnf: 'cmake', brew: 'cmake' },
   'clang-format': { 'apt-get': 'clang-format', dnf: 'clang-tools-extra', brew: 'clang-format' },
 }
 

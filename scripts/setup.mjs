@@ -18,7 +18,7 @@ import { ensureCuda, findCuda, wheelsFolder } from './cuda.mjs'
 import { loadFashionMnist } from './fashion-mnist.mjs'
 import { isMain } from './main.mjs'
 import { ensureOneDnn, findOneDnn } from './onednn.mjs'
-import { checkPip, checkPrerequisites } from './prerequisites.mjs'
+import { checkPip, checkPrerequisites, installCommand } from './prerequisites.mjs'
 import { SetupError, run, tail } from './process.mjs'
 import { Progress } from './progress.mjs'
 
@@ -145,6 +145,9 @@ async function cudaAddon({ report, log }) {
   if ((await stamp.is(state)) && existsSync(installed)) return upToDate
   report('compiling')
   const { compiler } = await checkPrerequisites()
+  await run('cmake', ['--version']).catch(() => {
+    throw new SetupError(`cmake is missing, which builds the addon for NVIDIA GPUs: ${installCommand('cmake')}`)
+  })
   // A build that was cut off may have left half an object file, which make would take for whole.
   if (!stamp.exists()) await rm(join(root, 'build', 'cuda'), { recursive: true, force: true })
   await stamp.remove()

@@ -67,8 +67,8 @@ function loadingFailure(backend: Backend, path: string, reason: string): string 
 /** What builds the addon: in an installed package its own command line does. */
 export function buildCommand(backend: Backend): string {
   const isInstalled = root.includes(`${sep}node_modules${sep}`)
-  if (backend === 'onednn') return isInstalled ? 'npx mlpconv setup' : 'npm run setup'
-  return isInstalled ? 'npx mlpconv setup --cuda' : 'npm run build:cuda'
+  if (backend === 'cudnn') return isInstalled ? 'npx mlpconv setup --cuda' : 'npm run build:cuda'
+  return isInstalled ? 'npx mlpconv setup' : 'npm run setup'
 }
 
 function libc(): string {

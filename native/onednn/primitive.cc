@@ -100,6 +100,12 @@ std::vector<std::string> PrimitiveKernel::implementations() const {
   return names;
 }
 
+std::string PrimitiveKernel::implementation() const {
+  std::string text;
+  for (const std::string& name : implementations()) text += (text.empty() ? "" : " + ") + name;
+  return text;
+}
+
 void PrimitiveKernel::run(const Arguments& arguments) {
   const Team team(threads_);
   for (Step& step : steps_) {

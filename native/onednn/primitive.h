@@ -76,6 +76,7 @@ class PrimitiveKernel final : public Kernel {
 
   /// oneDNN's names of what it chose, in order: "jit:avx512_core".
   std::vector<std::string> implementations() const;
+  std::string implementation() const override;
 
   size_t workspaceBytes() const override { return workspaceBytes_; }
   size_t opaqueBytes(size_t) const override { return opaqueBytes_; }

@@ -111,7 +111,7 @@ describe('fetch', () => {
     program('python3', 'echo no network >&2; exit 1')
     const { stderr, status } = run(['fetch'])
     expect(status).toBe(1)
-    expect(stderr).toMatch(hasWheels ? /pip could not download oneDNN[^]*no network/ : /there is no ready-made oneDNN/)
+    expect(stderr).toMatch(hasWheels ? /pip could not download onednn[^]*no network/ : /there is no ready-made oneDNN/)
     expect(hasWheels ? readdirSync(path('cache')) : []).toEqual([])
   })
 })
