@@ -45,7 +45,7 @@ export async function buildEmulator() {
   const common = ['-std=c++20', '-O2', '-g', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror']
   const headers = includes.flatMap((folder) => ['-isystem', folder])
   for (const { name, folder, ending, flags, links } of libraries) {
-    const names = (await readdir(join(root, folder))).filter((file) => file.endsWith(ending))
+    const names = (await readdir(join(root, folder))).filter((file) => file.endsWith(ending) && !file.includes('_test'))
     const objectOf = (/** @type {string} */ file) => join(emulatorFolder, 'objects', folder, `${file}.o`)
     await inParallel(names, async (file) => {
       await compile(compiler, [...common, ...headers, ...flags], join(root, folder, file), objectOf(file))
@@ -55,6 +55,10 @@ export async function buildEmulator() {
     await run(compiler, ['-shared', `-Wl,-soname,${name}`, ...names.map(objectOf), ...links, '-ldl', '-o', partial])
     await rename(partial, library)
   }
+  const [test, program] = [join(root, 'test/emulator/strictness_test.cc'), join(emulatorFolder, 'strictness_test')]
+  await compile(compiler, [...common, ...headers], test, `${program}.o`)
+  const links = [`-L${emulatorFolder}`, '-l:libcudart.so.13', '-Wl,-rpath,$ORIGIN', '-pthread']
+  await run(compiler, [`${program}.o`, ...links, '-o', program])
 }
 
 if (isMain(import.meta.url)) {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { openDevice } from '../../lib/index.js'
+import { loadAddon } from '../../lib/native/load.js'
 import { mlpconv } from '../cli/commandLine.js'
 import { useTemporaryFolder } from '../temporaryFolder.js'
 import { fit, flat, toyData, toyNetwork } from '../train/toy.js'
@@ -39,6 +40,36 @@ async function run(body: string, env: Readonly<Record<string, string>> = {}): Pr
 }
 
 describeOnEmulator('on the emulator', () => {
+  test('it refuses what a GPU would not survive', async () => {
+    const { stdout } = await promisify(execFile)(join(process.env['MLPCONV_CUDA_PATH']!, 'strictness_test'))
+    expect(stdout).toMatch(/7 passed, 0 failed/)
+  })
+
+  test('cuDNN’s tensors must be aligned and may not overlap; the error names the op', async () => {
+    const device = loadAddon('cudnn', []).createDevice({ index: 0, threads: 0 })
+    const image = { dtype: 'float32', shape: [1, 8, 4, 4] } as const
+    const [kernel] = await device.createKernels([
+      {
+        op: 'conv2d',
+        attributes: { stride: [1, 1], padding: [0, 0], relu: false, precision: 'default' },
+        inputs: [image, { dtype: 'float32', shape: [8, 8, 1, 1] }],
+        outputs: [image],
+      },
+    ])
+    const memory = device.createBuffer(1 << 20)
+    const bytes = 8 * 4 * 4 * 4
+    const convolve = (x: number, y: number): Promise<number> => {
+      const at = (byteOffset: number) => ({ slot: 0, byteOffset })
+      const call = { kernel: kernel!, inputs: [at(x), at(0)], outputs: [at(y)], workspace: at(1 << 16) }
+      return device.createPlan({ slots: [1 << 20], stages: [{ repeat: 1, kernels: [call] }] }).run(1, [memory], [0])
+    }
+    await expect(convolve(4096, 8192)).resolves.toBe(1)
+    await expect(convolve(4100, 8192)).rejects.toThrow(/conv2d: .*multiples of 16 bytes/)
+    await expect(convolve(4096, 4096 + bytes - 256)).rejects.toThrow(/conv2d: .*overlaps/)
+    await expect(convolve(4096, 4096 + bytes)).resolves.toBe(1)
+    device.dispose()
+  })
+
   test('auto is the GPU', () => {
     expect(openDevice('auto').name).toBe('cuda:0')
   })
