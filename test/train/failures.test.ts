@@ -78,7 +78,7 @@ describe('options of the trainer that are refused:', () => {
     ['a micro-batch 0', { microBatch: 0 }, OptionError, 'microBatch must be an integer >= 1; received 0'],
     ['a schedule that is a number', { schedule: 0.5 }, OptionError, 'a function of (step, totalSteps); received 0.5'],
     ['an unknown type', { dtype: 'half' }, OptionError, 'dtype must be one of float32, tfloat32, bfloat16; received "half"'],
-    ['tfloat32 on the CPU', { dtype: 'tfloat32' }, DeviceError, 'use float32 or bfloat16'],
+    ['tfloat32 on the CPU', { dtype: 'tfloat32', device: 'cpu' }, DeviceError, 'use float32 or bfloat16'],
     ['a checkpoint that is no path', { checkpoint: 5 }, OptionError, 'the path of a file; received 5'],
     ['an empty path', { checkpoint: '' }, OptionError, 'received ""'],
     ['metadata that is no text', { metadata: { recipe: 5 } }, OptionError, 'an object of texts'],
