@@ -2,6 +2,7 @@
 /** The command line `mlpconv`. */
 import { Command, CommanderError } from 'commander'
 import { MlpconvError, OptionError } from '../errors.js'
+import { benchCommand } from './bench.js'
 import { doctorCommand } from './doctor.js'
 import { evalCommand } from './eval.js'
 import { version } from './package.js'
@@ -15,7 +16,7 @@ const usageCode = 2
 const failureCode = 1
 
 const program = new Command('mlpconv')
-  .description('Train Network in Network from Node, on oneDNN')
+  .description('Train Network in Network from Node, on oneDNN and cuDNN')
   .version(version)
   .addHelpText('after', '\nExamples:\n  mlpconv doctor\n  mlpconv train --limit 2000\n  mlpconv train --help')
 
@@ -24,6 +25,7 @@ for (const command of [
   evalCommand(),
   predictCommand(),
   summaryCommand(),
+  benchCommand(),
   doctorCommand(),
   setupCommand(),
 ]) {

@@ -47,7 +47,8 @@ export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
-function flopsOf({ values }: Graph, { op, inputs, outputs, attributes }: Node): number {
+/** The FLOPs of one node; a multiply-add is two. */
+export function flopsOf({ values }: Graph, { op, inputs, outputs, attributes }: Node): number {
   const specs = (ids: readonly ValueId[]) => ids.map((id) => values[id]!)
   return opDefinition(op).flops?.(specs(inputs), specs(outputs), attributes) ?? 0
 }
