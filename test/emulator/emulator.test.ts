@@ -100,6 +100,19 @@ describeOnEmulator('on the emulator', () => {
     expect(Math.abs(gpu - cpu)).toBeLessThan(1e-4 * cpu)
   })
 
+  test('where a library is missing, the error lists what was tried and what mends it', async () => {
+    const results = await run(
+      `console.log(JSON.stringify(await attempt(() => mlpconv.openDevice('cuda'))))`,
+      { MLPCONV_CUDA_PATH: '/nowhere', MLPCONV_CACHE: '/no-cache' },
+    )
+    const { code, message } = results as { code: string; message: string }
+    expect(code).toBe('ERR_DEVICE')
+    expect(message).toMatch(/^device cuda was asked for, but expected libcudart\.so\.\d+, tried\n/)
+    expect(message).toContain('/nowhere/libcudart.so.13: no such file\n')
+    expect(message).toMatch(/\/no-cache\/cuda-[^/]*\/nvidia\/cu13\/lib\/libcudart.so.13: no such file\n/)
+    expect(message).toMatch(/'npm run build:cuda', which fetches both.* or use the device 'cpu' or 'auto'$/)
+  })
+
   test('too little memory is an error with the sizes, and the device goes on', async () => {
     const results = await run(
       `const device = mlpconv.openDevice('cuda')
