@@ -463,5 +463,6 @@ test('fifty runs leave no memory behind', async () => {
   const { most, tenth, last } = JSON.parse(stdout) as Record<'most' | 'tenth' | 'last', number>
   // In MB. A run allocates 13 of them: what stays is garbage that is collected in time, and then nothing.
   expect(most - tenth).toBeLessThan(250)
-  expect(last - tenth).toBeLessThan(20)
+  // What a GPU's addon frees waits in its stream, on the emulator until the next allocation: a run's memory more or less.
+  expect(last - tenth).toBeLessThan(testDevice === 'cpu' ? 20 : 40)
 })
