@@ -119,9 +119,9 @@ async function addon({ report, log }) {
   return 'compiled'
 }
 
-/** Whether there is an NVIDIA GPU with its driver, in the kernel or in WSL. */
-function hasNvidiaGpu() {
-  return ['/proc/driver/nvidia/version', '/usr/lib/wsl/lib/libcuda.so.1'].some(existsSync)
+/** Whether there is an NVIDIA GPU with its driver: in the kernel, in a container, in WSL. */
+export function hasNvidiaGpu() {
+  return ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/usr/lib/wsl/lib/libcuda.so.1'].some(existsSync)
 }
 
 /** @param {Context} context */

@@ -15,11 +15,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeWhole } from './cache.mjs'
 import { SetupError } from './process.mjs'
-import { printError, setup } from './setup.mjs'
+import { hasNvidiaGpu, printError, setup } from './setup.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const isBundle = existsSync(join(root, 'commit'))
 const report = join(root, 'docs', 'gpu-report.md')
+const refusal = 'no NVIDIA GPU can be used here, so nothing is verified and docs/gpu-report.md is left as it is'
 
 /**
  * Runs a program of ours, shows what it prints, and resolves to that and its exit code.
@@ -64,6 +65,8 @@ function findPython() {
 }
 
 try {
+  // Before a gigabyte is fetched for nothing.
+  if (!hasNvidiaGpu()) throw new SetupError(refusal)
   if (!isBundle) {
     await setup()
     await setup({ only: ['build:cuda'] })
@@ -71,7 +74,7 @@ try {
   const main = join(root, 'dist', 'cli', 'main.js')
   const doctor = show([process.execPath, main, 'doctor'])
   if (!/^✓ +GPU 0/m.test(doctor.stdout)) {
-    throw new SetupError('no NVIDIA GPU can be used here, so nothing is verified and docs/gpu-report.md is left as it is')
+    throw new SetupError(refusal)
   }
 
   const jest = [process.execPath, '--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js')]
