@@ -78,6 +78,7 @@ async function bench(options: BenchOptions): Promise<void> {
   // Before minutes are spent.
   const baseline = options.baseline === undefined ? undefined : await readReport(options.baseline)
   const device = openDevice(options.device)
+  if (baseline) requireComparable(baseline, cases.map(caseName), { device: device.name, dtype: options.dtype })
   const machine = `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${device.name}, Node ${process.versions.node}`
   output.note(`${machine}, ${options.dtype}\n`)
 
@@ -115,6 +116,17 @@ async function readReport(path: string): Promise<Report> {
     return reportSchema.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     throw new DataError(`--baseline: ${path} is no report of mlpconv bench: ${(error as Error).message.split('\n', 1)[0]!}`)
+  }
+}
+
+/** A verdict over nothing, or over what was measured otherwise, would be none. */
+function requireComparable(baseline: Report, names: readonly string[], now: Pick<Report, 'device' | 'dtype'>): void {
+  for (const key of ['device', 'dtype'] as const) {
+    if (baseline[key] === now[key]) continue
+    throw new OptionError(`--baseline: the report is of --${key} ${baseline[key]}, this run of ${now[key]}; use the same`)
+  }
+  if (!baseline.rows.some(({ name }) => names.includes(name))) {
+    throw new OptionError('--baseline: the report has none of the layers of this run; use the same --filter and --layer')
   }
 }
 

@@ -28,6 +28,13 @@ test('a layer of one’s own: table, report, figure, and a verdict against an ol
   const judged = await mlpconv(args)
   expect(judged.stdout).toMatch(/\n2 slower\n$/)
   expect(judged.code).toBe(1)
+
+  const bfloat16 = await mlpconv([...args, '--dtype', 'bfloat16'])
+  expect(bfloat16.stderr).toBe('error: --baseline: the report is of --dtype float32, this run of bfloat16; use the same\n')
+  expect(bfloat16.code).toBe(2)
+  const another = await mlpconv(['bench', '--layer', '{"kind":"relu","input":[1,1,1,1]}', ...quick, '--baseline', folder('fast.json')])
+  expect(another.stderr).toMatch(/^error: --baseline: the report has none of the layers of this run.*\n$/)
+  expect(another.code).toBe(2)
 })
 
 test('names can be listed and filtered', async () => {
