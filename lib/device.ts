@@ -133,16 +133,25 @@ interface Named {
   readonly index: number
 }
 
+/** What `auto` chose before, by how it was asked for: whether a GPU can be used is looked up once. */
+const chosen = new Map<string, Device>()
+
 /** The first GPU if its addon is built and can use it, else the CPU. */
 function openBest(how: Required<OpenOptions>): Device {
-  if (existsSync(addonPath('cudnn'))) {
-    try {
-      return openNamed({ backend: 'cudnn', index: 0 }, how)
-    } catch (error) {
-      if (!(error instanceof DeviceError)) throw error
-    }
+  const key = JSON.stringify([how.threads, how.autotune])
+  const device = chosen.get(key) ?? openUsableGpu(how) ?? openNamed({ backend: 'onednn', index: 0 }, how)
+  chosen.set(key, device)
+  return device
+}
+
+function openUsableGpu(how: Required<OpenOptions>): Device | undefined {
+  if (!existsSync(addonPath('cudnn'))) return undefined
+  try {
+    return openNamed({ backend: 'cudnn', index: 0 }, how)
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error
+    return undefined
   }
-  return openNamed({ backend: 'onednn', index: 0 }, how)
 }
 
 function openNamed({ backend, index }: Named, how: Required<OpenOptions>): Device {
