@@ -1,9 +1,5 @@
-/** Medians and spreads. */
+/** Spreads. */
 import { quantile } from 'mlpconv'
-
-export function median(sample: readonly number[]): number {
-  return quantile(sample, 0.5)
-}
 
 /** The quartiles as text: `2.41 to 2.58`. */
 export function spread(sample: readonly number[], digits = 2): string {

@@ -9,9 +9,9 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Command, Option } from 'commander'
-import { openDevice } from 'mlpconv'
+import { median, openDevice } from 'mlpconv'
 import { findPeers, installPeers } from './peers/environment.js'
-import { median, spread } from './statistics.js'
+import { spread } from './statistics.js'
 import { trialResult, type TrialOptions, type TrialResult } from './trialOptions.js'
 
 const execute = promisify(execFile)

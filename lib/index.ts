@@ -45,4 +45,4 @@ export {
 export { recipes, type Recipe, type RecipeName } from './models/recipes.js'
 export { benchmark, type BenchmarkOptions, type Direction, type LayerTiming } from './bench/benchmark.js'
 export type { LayerInput } from './bench/layer.js'
-export { quantile } from './bench/statistics.js'
+export { median, quantile } from './bench/statistics.js'

@@ -1,5 +1,5 @@
 /** Timing one layer, in this process. */
-import { requireOneOf } from '../check.js'
+import { requireInteger, requireOneOf } from '../check.js'
 import { guardAsync, resolveDevice, type Device, type DeviceName } from '../device.js'
 import { OptionError } from '../errors.js'
 import { compile } from '../graph/compile.js'
@@ -54,7 +54,7 @@ export async function benchmark(layer: LayerInput, options: BenchmarkOptions = {
   const { dtype = 'float32', repeats = 5, seconds = 0.1, signal } = options
   requireOneOf('benchmark', 'dtype', dtype, ['float32', 'bfloat16'])
   const direction = requireOneOf('benchmark', 'direction', options.direction ?? 'forward', directions)
-  if (!Number.isSafeInteger(repeats) || repeats < 1) throw new OptionError('benchmark: repeats must be an integer from 1')
+  requireInteger('benchmark', 'repeats', repeats, 1)
   if (!(seconds >= 0 && seconds <= 3600)) throw new OptionError('benchmark: seconds must be a number from 0 to 3600')
   const device = resolveDevice(options.device)
 

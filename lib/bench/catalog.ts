@@ -11,7 +11,7 @@ export interface BenchCase {
   readonly layer: LayerInput
 }
 
-/** `float32[64,96,54,54]` would be long: 64 images of 96 channels, 54x54. */
+/** As many images, of as many channels, of as many rows as columns. */
 type Shape = readonly [batch: number, channels: number, pixels: number]
 
 const named = ([batch, channels, pixels]: Shape): string =>

@@ -8,13 +8,14 @@ import { SingleBar } from 'cli-progress'
 import { Command, Option } from 'commander'
 import { directions, type LayerTiming } from '../bench/benchmark.js'
 import { caseName, catalog, type BenchCase } from '../bench/catalog.js'
-import { renderReport } from '../bench/figure.js'
 import { parseLayer, type LayerInput } from '../bench/layer.js'
-import { compareReports, formatReport, reportSchema, type Report, type Row } from '../bench/report.js'
-import { quantile } from '../bench/statistics.js'
+import { median } from '../bench/statistics.js'
+import type { Trial } from '../bench/trial.js'
 import { openDevice } from '../device.js'
 import { DataError, DeviceError, MlpconvError, OptionError } from '../errors.js'
 import { writeBytesAtomic } from '../files.js'
+import { renderReport } from './benchFigure.js'
+import { compareReports, formatReport, reportSchema, type Report, type Row } from './benchReport.js'
 import { integer, number } from './options.js'
 import { openOutput, type Output } from './output.js'
 import { packageRoot, version } from './package.js'
@@ -153,7 +154,7 @@ async function measure(cases: readonly BenchCase[], options: BenchOptions): Prom
   } finally {
     bar.stop()
   }
-  const medians = (of: readonly LayerTiming[]): number[] => of.map(({ seconds }) => quantile(seconds, 0.5))
+  const medians = (of: readonly LayerTiming[]): number[] => of.map(({ seconds }) => median(seconds))
   return cases.map((one, i) => {
     const { group, form, direction } = one
     const { flops, bytes, parameters, memory } = timings[i]![0]!
@@ -163,7 +164,7 @@ async function measure(cases: readonly BenchCase[], options: BenchOptions): Prom
 }
 
 function runTrial({ layer, direction }: BenchCase, { device, dtype, seconds }: BenchOptions): Promise<LayerTiming> {
-  const trial = { layer, direction, device, dtype, seconds, repeats: 3 }
+  const trial: Trial = { layer, direction, device, dtype, seconds, repeats: 3 }
   return runProgram(process.execPath, [join(packageRoot, 'dist', 'bench', 'trial.js'), JSON.stringify(trial)])
 }
 

@@ -1,4 +1,5 @@
 /** The figure of a run: loss, train accuracy and test accuracy against the epoch. */
+import { renderSvg } from './svg.js'
 
 /** A point in time: within an epoch the means since it began, at its end also the test. `Epoch` is one. */
 export interface CurvePoint {
@@ -27,9 +28,6 @@ const fewEpochs = 20
  * @param title what was trained
  */
 export async function renderCurves(points: readonly CurvePoint[], title: string): Promise<string> {
-  // They are large, and only this needs them.
-  const vega = await import('vega')
-  const { compile } = await import('vega-lite')
   const values = points.flatMap((point) =>
     series.flatMap(({ name, value }) => {
       const y = value(point)
@@ -42,7 +40,7 @@ export async function renderCurves(points: readonly CurvePoint[], title: string)
   const ticks = Array.from({ length: to - from + 1 }, (_, i) => from + i)
   const names = series.map(({ name }) => name).filter((name) => values.some((value) => value.series === name))
   const shown = series.filter(({ name }) => names.includes(name))
-  const { spec } = compile({
+  return renderSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     ...size,
     padding: 12,
@@ -78,12 +76,6 @@ export async function renderCurves(points: readonly CurvePoint[], title: string)
       legend: { labelFontSize: 12, symbolStrokeWidth: 2, symbolSize: 250, symbolType: 'stroke' },
     },
   })
-  const view = new vega.View(vega.parse(spec), { renderer: 'none' })
-  try {
-    return await view.toSVG()
-  } finally {
-    view.finalize()
-  }
 }
 
 function describe({ loss, trainAccuracy, testAccuracy }: CurvePoint): string {

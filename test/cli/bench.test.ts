@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readFile, writeFile } from 'node:fs/promises'
 import { benchmark, ShapeError, type LayerInput } from '../../lib/index.js'
-import { reportSchema } from '../../lib/bench/report.js'
+import { reportSchema } from '../../lib/cli/benchReport.js'
 import { useTemporaryFolder } from '../temporaryFolder.js'
 import { mlpconv } from './commandLine.js'
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { OptionError, quantile } from '../../lib/index.js'
 import { catalog, caseName } from '../../lib/bench/catalog.js'
 import { parseLayer } from '../../lib/bench/layer.js'
-import { compareReports, formatReport, formatTime, type Row } from '../../lib/bench/report.js'
+import { compareReports, formatReport, formatTime, type Row } from '../../lib/cli/benchReport.js'
 
 const row = (seconds: number[], rest: Partial<Row> = {}): Row => ({
   name: 'a: b, forward',

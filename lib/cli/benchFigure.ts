@@ -1,6 +1,7 @@
 /** The figure of a run of benchmarks: GFLOP/s of the forms of one layer, side by side. */
-import type { Report } from './report.js'
-import { quantile } from './statistics.js'
+import { median } from '../bench/statistics.js'
+import type { Report } from './benchReport.js'
+import { renderSvg } from './svg.js'
 
 /**
  * Draws the rows that compute something as bars, one panel per direction, as an SVG.
@@ -14,14 +15,11 @@ export async function renderReport({ rows, device, dtype }: Report): Promise<str
       group: group.replace(/^\w+: /, ''),
       form,
       direction,
-      rate: flops / quantile(seconds, 0.5) / 1e9,
+      rate: flops / median(seconds) / 1e9,
     }))
   if (values.length === 0) return undefined
-  // They are large, and only this needs them.
-  const vega = await import('vega')
-  const { compile } = await import('vega-lite')
   const forms = [...new Set(values.map(({ form }) => form))]
-  const { spec } = compile({
+  return renderSvg({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     padding: 12,
     background: 'white',
@@ -41,10 +39,4 @@ export async function renderReport({ rows, device, dtype }: Report): Promise<str
     },
     config: { font: 'sans-serif', axis: { labelFontSize: 11, titleFontSize: 12, gridColor: '#e0e0e0' } },
   })
-  const view = new vega.View(vega.parse(spec), { renderer: 'none' })
-  try {
-    return await view.toSVG()
-  } finally {
-    view.finalize()
-  }
 }

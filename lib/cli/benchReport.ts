@@ -1,7 +1,7 @@
 /** The rows of a run of benchmarks: their schema, what they say to people, and how they compare with older ones. */
 import { z } from 'zod'
-import { formatColumns, formatCount } from '../cli/output.js'
-import { quantile } from './statistics.js'
+import { median, quantile } from '../bench/statistics.js'
+import { formatColumns, formatCount } from './output.js'
 
 const sample = z.array(z.number().positive()).min(1)
 
@@ -30,8 +30,6 @@ export const reportSchema = z.object({
 
 export type Row = z.infer<typeof rowSchema>
 export type Report = z.infer<typeof reportSchema>
-
-const median = (values: readonly number[]): number => quantile(values, 0.5)
 
 /** `1.23 ms`, `45.6 us` */
 export function formatTime(seconds: number): string {
