@@ -117,10 +117,7 @@ async function fetchCuda(env = process.env) {
     throw new SetupError(`there is no ready-made CUDA for ${process.platform} ${process.arch}: ${advice}`)
   }
   await writeWhole(cachedRoot(env), async (root) => {
-    await unpackWheels(wheels, root, { env, keep: (unpacked) => keep(unpacked, root) }).catch((error) => {
-      const { message, output } = /** @type {SetupError} */ (error)
-      throw new SetupError(`${message}; ${advice}`, output)
-    })
+    await unpackWheels(wheels, root, { env, advice, keep: (unpacked) => keep(unpacked, root) })
     // Python's zipfile forgets it.
     for (const folder of ['bin', 'nvvm/bin'].map((name) => join(root, 'nvidia', 'cu13', name))) {
       for (const name of await readdir(folder)) await chmod(join(folder, name), 0o755)

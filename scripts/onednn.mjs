@@ -134,13 +134,11 @@ async function fetchOneDnn(env = process.env) {
   await writeWhole(cachedRoot(env), async (root) => {
     await unpackWheels(wheels, root, {
       env,
+      advice,
       keep: (unpacked, { name, version }) => {
         const prefix = `${name.replaceAll('-', '_')}-${version}`
         return keep(join(unpacked, `${prefix}.data`, 'data'), root)
       },
-    }).catch((error) => {
-      const { message, output } = /** @type {SetupError} */ (error)
-      throw new SetupError(`${message}; ${advice}`, output)
     })
   })
 }

@@ -27,6 +27,7 @@ async function fetchTools() {
   await writeWhole(tools, async (folder) => {
     await mkdir(folder, { recursive: true })
     await unpackWheels(wheels, folder, {
+      advice: 'only this look at the kernels needs it',
       keep: async (unpacked) => {
         const bin = join(unpacked, 'nvidia', 'cu13', 'bin')
         for (const name of await readdir(bin)) {

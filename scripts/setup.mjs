@@ -99,22 +99,45 @@ async function data({ report }) {
 }
 
 /** @param {Context} context */
-async function addon({ report, log }) {
+async function addon(context) {
   const { include, library, version } = await findOneDnn()
-  const facts = [include, library, version, process.arch, process.env.CXX, process.env.CXXFLAGS]
-  const state = await hashOf(['binding.gyp', 'native'], facts)
-  const stamp = new Stamp('addon')
-  if ((await stamp.is(state)) && existsSync(join(root, 'build', 'Release', 'mlpconv_onednn.node'))) return upToDate
+  return compileAddon(context, {
+    name: 'addon',
+    inputs: ['binding.gyp', 'native'],
+    facts: [include, library, version],
+    folder: join(root, 'build', 'Release'),
+    product: join(root, 'build', 'Release', 'mlpconv_onednn.node'),
+    compile: async (compiler) => {
+      const prefix = dirname(dirname(process.execPath))
+      const nodedir = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : []
+      const nodeGyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js')
+      const args = [nodeGyp, 'configure', 'build', '--release', `--jobs=${availableParallelism()}`, ...nodedir]
+      await run(process.execPath, args, { cwd: root, env: { ...process.env, CXX: compiler }, onOutput: context.log })
+    },
+  })
+}
+
+/**
+ * Compiles an addon unless it is up to date.
+ * @param {Context} context
+ * @param {object} addon
+ * @param {string} addon.name of its stamp
+ * @param {readonly string[]} addon.inputs files and folders that it is made of
+ * @param {readonly string[]} addon.facts on what else it is made of
+ * @param {string} addon.folder where it is compiled
+ * @param {string} addon.product what comes of it
+ * @param {(compiler: string) => Promise<void>} addon.compile
+ */
+async function compileAddon({ report }, { name, inputs, facts, folder, product, compile }) {
+  const state = await hashOf(inputs, [...facts, process.arch, process.env.CXX, process.env.CXXFLAGS])
+  const stamp = new Stamp(name)
+  if ((await stamp.is(state)) && existsSync(product)) return upToDate
   report('compiling')
   const { compiler } = await checkPrerequisites()
   // A build that was cut off may have left half an object file, which make would take for whole.
-  if (!stamp.exists()) await rm(join(root, 'build', 'Release'), { recursive: true, force: true })
+  if (!stamp.exists()) await rm(folder, { recursive: true, force: true })
   await stamp.remove()
-  const prefix = dirname(dirname(process.execPath))
-  const nodedir = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : []
-  const nodeGyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js')
-  const args = [nodeGyp, 'configure', 'build', '--release', `--jobs=${availableParallelism()}`, ...nodedir]
-  await run(process.execPath, args, { cwd: root, env: { ...process.env, CXX: compiler }, onOutput: log })
+  await compile(compiler)
   await stamp.set(state)
   return 'compiled'
 }
@@ -135,38 +158,37 @@ async function cuda({ report }) {
 }
 
 /** @param {Context} context */
-async function cudaAddon({ report, log }) {
+async function cudaAddon(context) {
   const { nvcc, includes, version } = await findCuda()
-  const facts = [nvcc, ...includes, version, process.arch, process.env.CXX, process.env.CXXFLAGS]
-  const state = await hashOf(['native'], facts)
-  const stamp = new Stamp('cuda-addon')
-  const made = join(root, 'build', 'cuda', 'Release', 'mlpconv_cudnn.node')
-  const installed = join(root, 'build', 'Release', 'mlpconv_cudnn.node')
-  if ((await stamp.is(state)) && existsSync(installed)) return upToDate
-  report('compiling')
-  const { compiler } = await checkPrerequisites()
-  await run('cmake', ['--version']).catch(() => {
-    throw new SetupError(`cmake is missing, which builds the addon for NVIDIA GPUs: ${installCommand('cmake')}`)
+  const folder = join(root, 'build', 'cuda')
+  const product = join(root, 'build', 'Release', 'mlpconv_cudnn.node')
+  return compileAddon(context, {
+    name: 'cuda-addon',
+    inputs: ['native'],
+    facts: [nvcc, ...includes, version],
+    folder,
+    product,
+    compile: async (compiler) => {
+      await run('cmake', ['--version']).catch(() => {
+        throw new SetupError(`cmake is missing, which builds the addon for NVIDIA GPUs: ${installCommand('cmake')}`)
+      })
+      const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js')
+      const variables = {
+        CMAKE_CXX_COMPILER: compiler,
+        MLPCONV_NVCC: nvcc,
+        MLPCONV_CUDA_INCLUDES: includes.join(';'),
+        MLPCONV_CUDA_WHEELS: wheelsFolder,
+      }
+      const args = [
+        ...['compile', '--directory', join(root, 'native'), '--out', folder],
+        ...['--prefer-make', '--parallel', String(availableParallelism())],
+        ...Object.entries(variables).map(([name, value]) => `--CD${name}=${value}`),
+      ]
+      await run(process.execPath, [cmakeJs, ...args], { cwd: root, onOutput: context.log })
+      const made = join(folder, 'Release', 'mlpconv_cudnn.node')
+      await writeWhole(product, (temporary) => copyFile(made, temporary))
+    },
   })
-  // A build that was cut off may have left half an object file, which make would take for whole.
-  if (!stamp.exists()) await rm(join(root, 'build', 'cuda'), { recursive: true, force: true })
-  await stamp.remove()
-  const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js')
-  const variables = {
-    CMAKE_CXX_COMPILER: compiler,
-    MLPCONV_NVCC: nvcc,
-    MLPCONV_CUDA_INCLUDES: includes.join(';'),
-    MLPCONV_CUDA_WHEELS: wheelsFolder,
-  }
-  const args = [
-    ...['compile', '--directory', join(root, 'native'), '--out', join(root, 'build', 'cuda')],
-    ...['--prefer-make', '--parallel', String(availableParallelism())],
-    ...Object.entries(variables).map(([name, value]) => `--CD${name}=${value}`),
-  ]
-  await run(process.execPath, [cmakeJs, ...args], { cwd: root, onOutput: log })
-  await writeWhole(installed, (temporary) => copyFile(made, temporary))
-  await stamp.set(state)
-  return 'compiled'
 }
 
 /** @param {Context} context */

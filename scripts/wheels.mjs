@@ -27,9 +27,10 @@ const target = [
  * @param {string} root
  * @param {object} options
  * @param {(unpacked: string, wheel: Wheel) => Promise<void>} options.keep moves what is needed out of where it was unpacked
+ * @param {string} options.advice what else can be done if pip cannot download them
  * @param {NodeJS.ProcessEnv} [options.env]
  */
-export async function unpackWheels(wheels, root, { keep, env = process.env }) {
+export async function unpackWheels(wheels, root, { keep, advice, env = process.env }) {
   const downloads = join(root, 'downloads')
   await mkdir(downloads, { recursive: true })
   const requirements = wheels.map(({ name, version }) => `${name}==${version}`)
@@ -38,7 +39,7 @@ export async function unpackWheels(wheels, root, { keep, env = process.env }) {
     await run(python, ['-m', 'pip', 'download', ...options, ...requirements], { env })
   } catch (error) {
     const { output } = /** @type {SetupError} */ (error)
-    throw new SetupError(`pip could not download ${requirements.join(', ')} (is this machine online?)`, output)
+    throw new SetupError(`pip could not download ${requirements.join(', ')} (is this machine online?); ${advice}`, output)
   }
   const files = await readdir(downloads)
   for (const wheel of wheels) {
