@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "columnSums.h"
 #include "device.h"
-#include "gradients.h"
 #include "kernels.h"
 
 namespace mlpconv {
@@ -41,9 +41,8 @@ Made make(const Conv2d& conv, const Create& create) {
 /// Where the kernel finds an activation: its own place, or its float32 copy.
 StepPlace fetch(StepsKernel& steps, CudaDevice& device, const TensorSpec& spec, StepPlace place, bool wide) {
   if (!wide || spec.dtype == DType::float32) return place;
-  const StepPlace copy = steps.reserve(TensorSpec{DType::float32, spec.shape}.bytes());
-  steps.add(castKernel(device, spec.shape, spec.dtype, DType::float32), {place}, {copy});
-  return copy;
+  return steps.addScratch(castKernel(device, spec.shape, spec.dtype, DType::float32), {place},
+                          TensorSpec{DType::float32, spec.shape}.bytes());
 }
 
 /// Runs the kernel, whose output becomes output 0 of the whole.
@@ -53,8 +52,8 @@ void produce(StepsKernel& steps, CudaDevice& device, const Made& made, std::vect
     steps.add(made.kernel, std::move(inputs), {StepPlace::output(0)});
     return;
   }
-  const StepPlace wide = steps.reserve(TensorSpec{DType::float32, spec.shape}.bytes());
-  steps.add(made.kernel, std::move(inputs), {wide});
+  const StepPlace wide =
+      steps.addScratch(made.kernel, std::move(inputs), TensorSpec{DType::float32, spec.shape}.bytes());
   steps.add(castKernel(device, spec.shape, DType::float32, spec.dtype), {wide}, {StepPlace::output(0)});
 }
 
@@ -110,9 +109,10 @@ std::shared_ptr<Kernel> createAffineBackwardWeights(CudaDevice& device, const Co
   const StepPlace x = fetch(*steps, device, conv.xSpec(), StepPlace::input(0), made.wide);
   const StepPlace dy = fetch(*steps, device, conv.ySpec(), StepPlace::input(1), made.wide);
   if (conv.accumulate) {
-    const StepPlace dweight = steps->reserve(conv.weightSpec().bytes());
-    steps->add(made.kernel, {x, dy}, {dweight});
-    steps->add(createAccumulate(device, conv.weightSpec().elements()), {dweight}, {StepPlace::output(0)});
+    const TensorSpec spec = conv.weightSpec();
+    const StepPlace dweight = steps->addScratch(made.kernel, {x, dy}, spec.bytes());
+    steps->add(createAdd(device, {"add", {}, {spec, spec}, {spec}}), {dweight, StepPlace::output(0)},
+               {StepPlace::output(0)});
   } else {
     steps->add(made.kernel, {x, dy}, {StepPlace::output(0)});
   }

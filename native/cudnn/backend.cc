@@ -48,7 +48,7 @@ void addCudnn(Facts& facts) {
 
 /// Each fact stands for itself: one that is missing says why and hides no other.
 Facts info() {
-  Facts facts = {{"runtime", std::string()}, {"devices", 0.0}, {"cuDNN", std::string()}};
+  Facts facts = {{"devices", 0.0}};
   const auto attempt = [&](const char* name, void (*add)(Facts&)) {
     try {
       add(facts);

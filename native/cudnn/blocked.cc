@@ -2,8 +2,6 @@
 
 #include <optional>
 
-#include "gradients.h"
-
 namespace mlpconv {
 namespace {
 
@@ -25,39 +23,26 @@ std::shared_ptr<Kernel> unlessNone(const Make& make) {
   }
 }
 
-/// The steps of one convolution.
-class Steps {
- public:
-  Steps(CudaDevice& device, DType dtype) : device_(device), dtype_(dtype) {}
+/// Adds the step that brings an activation into its blocked form, of the spec `blocked`. Returns where that
+/// is.
+StepPlace block(StepsKernel& steps, CudaDevice& device, const Blocks& blocks, const TensorSpec& blocked,
+                StepPlace place) {
+  return steps.addScratch(createBlock(device, blocks, blocked.dtype, blocked.dtype), {place},
+                          blocked.bytes());
+}
 
-  /// Where the blocked form of an activation is, of shape `blocked`.
-  StepPlace block(const Blocks& blocks, const TensorSpec& blocked, StepPlace place) {
-    const StepPlace copy = steps_->reserve(blocked.bytes());
-    steps_->add(createBlock(device_, blocks, dtype_, dtype_), {place}, {copy});
-    return copy;
-  }
+void packParameter(StepsKernel& steps, CudaDevice& device, size_t input, const Blocks& blocks, DType dtype) {
+  const size_t bytes = static_cast<size_t>(blocks.blockedElements()) * byteSize(dtype);
+  steps.pack(input, bytes, createBlock(device, blocks, DType::float32, dtype));
+}
 
-  void pack(size_t input, const Blocks& blocks) {
-    const size_t bytes = static_cast<size_t>(blocks.blockedElements()) * byteSize(dtype_);
-    steps_->pack(input, bytes, createBlock(device_, blocks, DType::float32, dtype_));
-  }
-
-  /// Runs the kernel, whose output has the blocked form of output 0.
-  void produce(const std::shared_ptr<Kernel>& kernel, std::vector<StepPlace> inputs, const Blocks& blocks,
-               const TensorSpec& blocked, bool accumulate) {
-    const StepPlace copy = steps_->reserve(blocked.bytes());
-    steps_->add(kernel, std::move(inputs), {copy});
-    steps_->add(createUnblock(device_, blocks, blocked.dtype, accumulate), {copy}, {StepPlace::output(0)});
-  }
-
-  StepsKernel& steps() { return *steps_; }
-  std::shared_ptr<Kernel> kernel() const { return steps_; }
-
- private:
-  CudaDevice& device_;
-  DType dtype_;
-  std::shared_ptr<StepsKernel> steps_ = std::make_shared<StepsKernel>();
-};
+/// Runs the kernel, whose output has the blocked form of output 0.
+void produce(StepsKernel& steps, CudaDevice& device, const std::shared_ptr<Kernel>& kernel,
+             std::vector<StepPlace> inputs, const Blocks& blocks, const TensorSpec& blocked,
+             bool accumulate) {
+  const StepPlace copy = steps.addScratch(kernel, std::move(inputs), blocked.bytes());
+  steps.add(createUnblock(device, blocks, blocked.dtype, accumulate), {copy}, {StepPlace::output(0)});
+}
 
 }  // namespace
 
@@ -67,19 +52,19 @@ std::shared_ptr<Kernel> tryBlocked(CudaDevice& device, const Conv2d& conv) {
   const Conv2d& inner = blocking->inner;
   const auto kernel = unlessNone([&] { return createConvolution(device, inner); });
   if (!kernel) return nullptr;
-  Steps steps(device, conv.dtype);
-  steps.pack(1, blocking->weight);
-  if (conv.bias) steps.pack(2, blocking->bias);
+  auto steps = std::make_shared<StepsKernel>();
+  packParameter(*steps, device, 1, blocking->weight, conv.dtype);
+  if (conv.bias) packParameter(*steps, device, 2, blocking->bias, conv.dtype);
   StepPlace x = StepPlace::input(0);
-  if (blocking->changesX()) x = steps.block(blocking->x, inner.xSpec(), x);
+  if (blocking->changesX()) x = block(*steps, device, blocking->x, inner.xSpec(), x);
   std::vector<StepPlace> inputs = {x, StepPlace::input(1)};
   if (conv.bias) inputs.push_back(StepPlace::input(2));
   if (blocking->changesY()) {
-    steps.produce(kernel, std::move(inputs), blocking->y, inner.ySpec(), false);
+    produce(*steps, device, kernel, std::move(inputs), blocking->y, inner.ySpec(), false);
   } else {
-    steps.steps().add(kernel, std::move(inputs), {StepPlace::output(0)});
+    steps->add(kernel, std::move(inputs), {StepPlace::output(0)});
   }
-  return steps.kernel();
+  return steps;
 }
 
 std::shared_ptr<Kernel> tryBlockedBackwardData(CudaDevice& device, const Conv2d& conv) {
@@ -88,16 +73,16 @@ std::shared_ptr<Kernel> tryBlockedBackwardData(CudaDevice& device, const Conv2d&
   const Conv2d& inner = blocking->inner;
   const auto kernel = unlessNone([&] { return createConvolutionBackwardData(device, inner); });
   if (!kernel) return nullptr;
-  Steps steps(device, conv.dtype);
-  steps.pack(1, blocking->weight);
+  auto steps = std::make_shared<StepsKernel>();
+  packParameter(*steps, device, 1, blocking->weight, conv.dtype);
   StepPlace dy = StepPlace::input(0);
-  if (blocking->changesY()) dy = steps.block(blocking->y, inner.ySpec(), dy);
+  if (blocking->changesY()) dy = block(*steps, device, blocking->y, inner.ySpec(), dy);
   if (blocking->changesX()) {
-    steps.produce(kernel, {dy, StepPlace::input(1)}, blocking->x, inner.xSpec(), false);
+    produce(*steps, device, kernel, {dy, StepPlace::input(1)}, blocking->x, inner.xSpec(), false);
   } else {
-    steps.steps().add(kernel, {dy, StepPlace::input(1)}, {StepPlace::output(0)});
+    steps->add(kernel, {dy, StepPlace::input(1)}, {StepPlace::output(0)});
   }
-  return steps.kernel();
+  return steps;
 }
 
 std::shared_ptr<Kernel> tryBlockedBackwardWeights(CudaDevice& device, const Conv2d& conv) {
@@ -106,14 +91,14 @@ std::shared_ptr<Kernel> tryBlockedBackwardWeights(CudaDevice& device, const Conv
   const Conv2d& inner = blocking->inner;
   const auto kernel = unlessNone([&] { return createConvolutionBackwardWeights(device, inner); });
   if (!kernel) return nullptr;
-  Steps steps(device, conv.dtype);
+  auto steps = std::make_shared<StepsKernel>();
   StepPlace x = StepPlace::input(0);
-  if (blocking->changesX()) x = steps.block(blocking->x, inner.xSpec(), x);
+  if (blocking->changesX()) x = block(*steps, device, blocking->x, inner.xSpec(), x);
   StepPlace dy = StepPlace::input(1);
-  if (blocking->changesY()) dy = steps.block(blocking->y, inner.ySpec(), dy);
-  steps.produce(kernel, {x, dy}, blocking->weight, inner.weightSpec(), conv.accumulate);
-  if (conv.bias) addBiasGradient(steps.steps(), device, conv);
-  return steps.kernel();
+  if (blocking->changesY()) dy = block(*steps, device, blocking->y, inner.ySpec(), dy);
+  produce(*steps, device, kernel, {x, dy}, blocking->weight, inner.weightSpec(), conv.accumulate);
+  if (conv.bias) addBiasGradient(*steps, device, conv);
+  return steps;
 }
 
 }  // namespace mlpconv

@@ -22,75 +22,37 @@ MLPCONV_KERNEL(unblockBfloat16, mlpconv::UnblockFunctor<mlpconv::bfloat16>)
 namespace mlpconv {
 namespace {
 
-class Block final : public Kernel {
- public:
-  Block(const CudaDevice& device, const Blocks& blocks, DType from, DType to)
-      : device_(device), blocks_(blocks), from_(from), to_(to) {}
-
-  std::string implementation() const override { return "block"; }
-
-  void run(const Arguments& arguments) override {
-    if (from_ == DType::bfloat16) {
-      start<bfloat16, bfloat16>("blockBfloat16", arguments);
-    } else if (to_ == DType::bfloat16) {
-      start<float, bfloat16>("blockRounding", arguments);
-    } else {
-      start<float, float>("blockFloat32", arguments);
-    }
-  }
-
- private:
-  template <typename From, typename To>
-  void start(const char* name, const Arguments& arguments) const {
-    const auto* const x = static_cast<const From*>(arguments.inputs[0]);
-    auto* const y = static_cast<To*>(arguments.outputs[0]);
-    launch(device_, name, BlockFunctor<From, To>{x, y, blocks_}, blocks_.blockedElements());
-  }
-
-  const CudaDevice& device_;
-  Blocks blocks_;
-  DType from_;
-  DType to_;
-};
-
-class Unblock final : public Kernel {
- public:
-  Unblock(const CudaDevice& device, const Blocks& blocks, DType dtype, bool accumulate)
-      : device_(device), blocks_(blocks), dtype_(dtype), accumulate_(accumulate) {}
-
-  std::string implementation() const override { return "unblock"; }
-
-  void run(const Arguments& arguments) override {
-    if (dtype_ == DType::bfloat16) {
-      start<bfloat16>("unblockBfloat16", arguments);
-    } else {
-      start<float>("unblockFloat32", arguments);
-    }
-  }
-
- private:
-  template <typename T>
-  void start(const char* name, const Arguments& arguments) const {
-    const auto* const x = static_cast<const T*>(arguments.inputs[0]);
-    auto* const y = static_cast<T*>(arguments.outputs[0]);
-    launch(device_, name, UnblockFunctor<T>{x, y, blocks_, accumulate_}, blocks_.elements());
-  }
-
-  const CudaDevice& device_;
-  Blocks blocks_;
-  DType dtype_;
-  bool accumulate_;
-};
+template <typename From, typename To>
+std::shared_ptr<Kernel> block(const CudaDevice& device, const char* name, const Blocks& blocks) {
+  return makeKernel(
+      [&device, name, blocks](const Arguments& arguments) {
+        launch(device, name,
+               BlockFunctor<From, To>{input<const From>(arguments, 0), output<To>(arguments, 0), blocks},
+               blocks.blockedElements());
+      },
+      0, "block");
+}
 
 }  // namespace
 
 std::shared_ptr<Kernel> createBlock(const CudaDevice& device, const Blocks& blocks, DType from, DType to) {
-  return std::make_shared<Block>(device, blocks, from, to);
+  if (from == DType::bfloat16) return block<bfloat16, bfloat16>(device, "blockBfloat16", blocks);
+  if (to == DType::bfloat16) return block<float, bfloat16>(device, "blockRounding", blocks);
+  return block<float, float>(device, "blockFloat32", blocks);
 }
 
 std::shared_ptr<Kernel> createUnblock(const CudaDevice& device, const Blocks& blocks, DType dtype,
                                       bool accumulate) {
-  return std::make_shared<Unblock>(device, blocks, dtype, accumulate);
+  return withElement(dtype, [&](auto element) {
+    using T = decltype(element);
+    return makeKernel(
+        [&device, blocks, accumulate](const Arguments& arguments) {
+          launch(device, instance<T>("unblockFloat32", "unblockBfloat16"),
+                 UnblockFunctor<T>{input<const T>(arguments, 0), output<T>(arguments, 0), blocks, accumulate},
+                 blocks.elements());
+        },
+        0, "unblock");
+  });
 }
 
 }  // namespace mlpconv

@@ -9,12 +9,12 @@ namespace mlpconv {
 CudaContext::CudaContext(int index) : index_(index) {
   int driver = 0;
   runtime_.check(runtime_.cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
-  int count = 0;
-  const cudaError_t status = driver == 0 ? cudaErrorNoDevice : runtime_.cudaGetDeviceCount(&count);
   if (driver == 0) {
     throw DeviceError("there is no NVIDIA driver: install one for CUDA " + cudaVersion(CUDART_VERSION) +
                       " or newer; nvidia-smi shows it");
   }
+  int count = 0;
+  const cudaError_t status = runtime_.cudaGetDeviceCount(&count);
   if (status != cudaErrorNoDevice) runtime_.check(status, "looking for GPUs");
   if (index < 0 || index >= count) {
     throw DeviceError("expected the index of one of " + std::to_string(count) + " NVIDIA GPUs, received " +

@@ -38,8 +38,6 @@ class CudaDevice final : public Device {
   cudaStream_t stream() const { return stream_; }
   /// Our own kernels. Throws DeviceError on a device that is only a description.
   const Module& module() const;
-  /// Loaded; cudnn-frontend's calls find it.
-  const CudnnLibrary& cudnn() const { return cudnn_; }
   /// Null on a device that is only a description.
   cudnnHandle_t cudnnHandle() const { return handle_; }
   /// cuDNN's device properties as JSON, and the compute capability (90), by which plans are chosen. Of a GPU
@@ -57,6 +55,7 @@ class CudaDevice final : public Device {
   const CudaContext& context() const;
 
   std::shared_ptr<const CudaContext> context_;
+  /// Where cudnn-frontend's calls find it.
   CudnnLibrary cudnn_;
   std::string properties_;
   int computeCapability_;

@@ -54,9 +54,11 @@ fe::DataType_t dataType(DType dtype) {
   }
 }
 
-/// INT8 is what cuDNN's own examples use; it has no room for windows of more places.
+/// Of a place in the window. INT8 is what cuDNN's own examples use; it has no room for windows of more
+/// places.
 fe::DataType_t indexType(const Window& window) {
-  return Graph::indexBytes(window) == 1 ? fe::DataType_t::INT8 : fe::DataType_t::INT32;
+  const bool isSmall = window.kernelSize[0] * window.kernelSize[1] <= INT8_MAX + 1;
+  return isSmall ? fe::DataType_t::INT8 : fe::DataType_t::INT32;
 }
 
 size_t bytes(fe::DataType_t type, const std::vector<int64_t>& shape) {
@@ -138,10 +140,15 @@ std::string nameOf(const fe::ExecutionPlan& plan) {
 class GraphKernel final : public Kernel {
  public:
   GraphKernel(const CudaDevice& device, std::shared_ptr<fe::ExecutionPlan> plan, std::string name,
-              std::vector<int64_t> uids)
-      : device_(device), plan_(std::move(plan)), name_(std::move(name)), uids_(std::move(uids)) {}
+              std::vector<int64_t> uids, std::vector<size_t> outputBytes)
+      : device_(device),
+        plan_(std::move(plan)),
+        name_(std::move(name)),
+        uids_(std::move(uids)),
+        outputBytes_(std::move(outputBytes)) {}
 
   size_t workspaceBytes() const override { return static_cast<size_t>(plan_->getWorkspaceSize()); }
+  size_t opaqueBytes(size_t output) const override { return outputBytes_.at(output); }
   std::string implementation() const override { return name_; }
 
   void run(const Arguments& arguments) override {
@@ -165,6 +172,7 @@ class GraphKernel final : public Kernel {
   std::shared_ptr<fe::ExecutionPlan> plan_;
   std::string name_;
   std::vector<int64_t> uids_;
+  std::vector<size_t> outputBytes_;
 };
 
 }  // namespace
@@ -219,10 +227,11 @@ struct Graph::State {
     return key.dump();
   }
 
-  std::vector<int64_t> uids() const {
+  std::shared_ptr<Kernel> kernel(std::shared_ptr<fe::ExecutionPlan> plan, std::string name) const {
     std::vector<int64_t> uids = inputs;
     uids.insert(uids.end(), outputs.begin(), outputs.end());
-    return uids;
+    return std::make_shared<GraphKernel>(device, std::move(plan), std::move(name), std::move(uids),
+                                         outputBytes);
   }
 
   void deselect() {
@@ -267,7 +276,7 @@ struct Graph::State {
     for (int64_t i = 0; i < graph.get_execution_plan_count() && plans.size() < most; i++) {
       if (graph.build_plan_at_index(i).is_bad()) continue;
       plans.push_back(graph.planAt(i));
-      kernels.push_back(std::make_shared<GraphKernel>(device, plans.back(), nameOf(*plans.back()), uids()));
+      kernels.push_back(kernel(plans.back(), nameOf(*plans.back())));
     }
     return plans.at(fastest(device, kernels, inputBytes, outputBytes));
   }
@@ -293,7 +302,6 @@ struct Graph::State {
 
 Graph::Graph(CudaDevice& device, Arithmetic arithmetic)
     : state_(std::make_unique<State>(device, arithmetic)) {
-  device.cudnn();
   FrontendGraph& graph = state_->graph;
   graph.set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT)
@@ -303,10 +311,6 @@ Graph::Graph(CudaDevice& device, Arithmetic arithmetic)
 }
 
 Graph::~Graph() = default;
-
-size_t Graph::indexBytes(const Window& window) {
-  return window.kernelSize[0] * window.kernelSize[1] <= INT8_MAX + 1 ? 1 : 4;
-}
 
 GraphTensor Graph::input(const TensorSpec& spec) { return state_->tensor(dataType(spec.dtype), spec.shape); }
 
@@ -425,19 +429,17 @@ std::shared_ptr<Kernel> Graph::build() {
     check(state.graph.validate());
     const PlanCache cache(state.device.planFolder());
     const std::string key = state.key();
-    const auto kernel = [&](std::shared_ptr<fe::ExecutionPlan> plan, std::string name) {
-      return std::make_shared<GraphKernel>(state.device, std::move(plan), std::move(name), state.uids());
-    };
     if (const auto found = cache.read(key)) {
       const size_t line = found->find('\n');
       if (line != std::string::npos) {
-        if (auto plan = state.load(found->substr(line + 1))) return kernel(plan, found->substr(0, line));
+        if (auto plan = state.load(found->substr(line + 1)))
+          return state.kernel(plan, found->substr(0, line));
       }
     }
     auto plan = state.plan();
     const std::string name = nameOf(*plan);
     cache.write(key, name + "\n" + plan->getJsonRepresentation());
-    return kernel(std::move(plan), name);
+    return state.kernel(std::move(plan), name);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

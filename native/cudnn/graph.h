@@ -51,8 +51,6 @@ class Graph {
   /// Makes a tensor the kernel's next output, of spec's type and shape.
   void output(const GraphTensor& tensor, const TensorSpec& spec);
   void outputIndex(const GraphTensor& index, const std::vector<int64_t>& shape, const Window& window);
-  /// Bytes per element of an index, which is a place in the window.
-  static size_t indexBytes(const Window& window);
 
   GraphTensor convolution(const GraphTensor& x, const GraphTensor& weight, const Window& window);
   /// dx, of shape `shape`.

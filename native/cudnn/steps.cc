@@ -19,6 +19,13 @@ void StepsKernel::add(std::shared_ptr<Kernel> kernel, std::vector<StepPlace> inp
   steps_.push_back({std::move(kernel), std::move(inputs), std::move(outputs)});
 }
 
+StepPlace StepsKernel::addScratch(std::shared_ptr<Kernel> kernel, std::vector<StepPlace> inputs,
+                                  size_t bytes) {
+  const StepPlace scratch = reserve(bytes);
+  add(std::move(kernel), std::move(inputs), {scratch});
+  return scratch;
+}
+
 void StepsKernel::pack(size_t input, size_t bytes, std::shared_ptr<Kernel> kernel) {
   packs_.push_back({input, bytes, std::move(kernel)});
 }

@@ -22,10 +22,10 @@ struct StepPlace {
 
 class StepsKernel final : public Kernel {
  public:
-  /// Scratch memory that lives from the first step to the last.
-  StepPlace reserve(size_t bytes);
   /// Adds the next step.
   void add(std::shared_ptr<Kernel> kernel, std::vector<StepPlace> inputs, std::vector<StepPlace> outputs);
+  /// Adds a step whose one output, of so many bytes, is scratch memory. Returns where that is.
+  StepPlace addScratch(std::shared_ptr<Kernel> kernel, std::vector<StepPlace> inputs, size_t bytes);
   /// Asks for an input as `kernel` makes it.
   void pack(size_t input, size_t bytes, std::shared_ptr<Kernel> kernel);
 
@@ -35,6 +35,9 @@ class StepsKernel final : public Kernel {
   void run(const Arguments& arguments) override;
 
  private:
+  /// Scratch memory that lives from the first step to the last.
+  StepPlace reserve(size_t bytes);
+
   struct Step {
     std::shared_ptr<Kernel> kernel;
     std::vector<StepPlace> inputs, outputs;

@@ -33,25 +33,17 @@ struct ColumnSumsFunctor {
   MLPCONV_HOST_DEVICE static double value(bfloat16 x) { return static_cast<double>(static_cast<float>(x)); }
 };
 
-struct AccumulateFunctor {
-  const float* x;
-  float* y;
-
-  MLPCONV_HOST_DEVICE void operator()(int64_t i) const { y[i] += x[i]; }
-};
-
 }  // namespace mlpconv
 
 MLPCONV_KERNEL(columnSumsFloat32, mlpconv::ColumnSumsFunctor<float>)
 MLPCONV_KERNEL(columnSumsBfloat16, mlpconv::ColumnSumsFunctor<mlpconv::bfloat16>)
 MLPCONV_KERNEL(columnSumsParts, mlpconv::ColumnSumsFunctor<double>)
-MLPCONV_KERNEL(accumulateGradient, mlpconv::AccumulateFunctor)
 
 #if !defined(__CUDACC__) && !defined(MLPCONV_EMULATOR)
 #include <algorithm>
 #include <cmath>
 
-#include "gradients.h"
+#include "columnSums.h"
 
 namespace mlpconv {
 namespace {
@@ -107,31 +99,11 @@ class ColumnSums final : public Kernel {
   bool accumulate_;
 };
 
-class Accumulate final : public Kernel {
- public:
-  Accumulate(const CudaDevice& device, int64_t elements) : device_(device), elements_(elements) {}
-
-  void run(const Arguments& arguments) override {
-    launch(device_, "accumulateGradient",
-           AccumulateFunctor{static_cast<const float*>(arguments.inputs[0]),
-                             static_cast<float*>(arguments.outputs[0])},
-           elements_);
-  }
-
- private:
-  const CudaDevice& device_;
-  int64_t elements_;
-};
-
 }  // namespace
 
 std::shared_ptr<Kernel> createColumnSums(CudaDevice& device, DType dtype, int64_t rows, int64_t columns,
                                          bool accumulate) {
   return std::make_shared<ColumnSums>(device, dtype, rows, columns, accumulate);
-}
-
-std::shared_ptr<Kernel> createAccumulate(CudaDevice& device, int64_t elements) {
-  return std::make_shared<Accumulate>(device, elements);
 }
 
 }  // namespace mlpconv

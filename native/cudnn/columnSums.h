@@ -1,5 +1,4 @@
-// What the gradients of weights and biases need besides cuDNN: sums in a fixed order, and adding to what is
-// there.
+// The gradients of biases: sums in a fixed order.
 #pragma once
 
 #include <memory>
@@ -12,8 +11,5 @@ namespace mlpconv {
 /// `accumulate`. cuDNN's own reduction adds floats in an order that differs from run to run.
 std::shared_ptr<Kernel> createColumnSums(CudaDevice& device, DType dtype, int64_t rows, int64_t columns,
                                          bool accumulate);
-
-/// x float32 [elements] -> y, to which it is added.
-std::shared_ptr<Kernel> createAccumulate(CudaDevice& device, int64_t elements);
 
 }  // namespace mlpconv
