@@ -1,7 +1,7 @@
+#include "../ops/list.h"
 #include "context.h"
 #include "cudnnLibrary.h"
 #include "device.h"
-#include "kernels.h"
 
 namespace mlpconv {
 namespace {
@@ -68,7 +68,7 @@ std::unique_ptr<Device> createDevice(const DeviceOptions& options) {
 }  // namespace
 
 const Backend& backend() {
-  static constexpr Backend cudnn = {"cudnn", kernelNames, info, createDevice};
+  static constexpr Backend cudnn = {"cudnn", opNames, info, createDevice};
   return cudnn;
 }
 

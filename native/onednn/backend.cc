@@ -1,7 +1,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "../ops/list.h"
 #include "device.h"
-#include "kernels.h"
 #include "system.h"
 
 namespace mlpconv {
@@ -58,7 +58,7 @@ std::unique_ptr<Device> createDevice(const DeviceOptions& options) {
 }  // namespace
 
 const Backend& backend() {
-  static constexpr Backend onednn = {"onednn", kernelNames, info, createDevice};
+  static constexpr Backend onednn = {"onednn", opNames, info, createDevice};
   return onednn;
 }
 

@@ -1,43 +1,9 @@
 #include "kernels.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace mlpconv {
 namespace {
-
-struct Entry {
-  std::string_view op;
-  std::shared_ptr<Kernel> (*create)(OneDnnDevice&, const KernelDescription&);
-};
-
-// An op without a kernel does not link.
-constexpr Entry table[] = {
-    {"conv2d", createConv2d},
-    {"conv2dBackwardData", createConv2dBackwardData},
-    {"conv2dBackwardWeights", createConv2dBackwardWeights},
-    {"linear", createLinear},
-    {"linearBackwardData", createLinearBackwardData},
-    {"linearBackwardWeights", createLinearBackwardWeights},
-    {"maxPool2d", createMaxPool2d},
-    {"maxPool2dBackward", createMaxPool2dBackward},
-    {"avgPool2d", createAvgPool2d},
-    {"avgPool2dBackward", createAvgPool2dBackward},
-    {"relu", createRelu},
-    {"reluBackward", createReluBackward},
-    {"add", createAdd},
-    {"scale", createScale},
-    {"cast", createCast},
-    {"fill", createFill},
-    {"flatten", createFlatten},
-    {"unflatten", createUnflatten},
-    {"dropout", createDropout},
-    {"softmaxCrossEntropy", createSoftmaxCrossEntropy},
-    {"accumulateMetrics", createAccumulateMetrics},
-    {"gatherImages", createGatherImages},
-    {"advance", createAdvance},
-    {"sgd", createSgd},
-};
 
 DeviceError describe(const KernelDescription& description, const dnnl::error& error) {
   const auto isBfloat16 = [](const TensorSpec& tensor) { return tensor.dtype == DType::bfloat16; };
@@ -51,18 +17,13 @@ DeviceError describe(const KernelDescription& description, const dnnl::error& er
 
 }  // namespace
 
-std::vector<std::string> kernelNames() {
-  std::vector<std::string> names;
-  for (const Entry& entry : table) names.emplace_back(entry.op);
-  return names;
-}
-
 std::shared_ptr<Kernel> createKernel(OneDnnDevice& device, const KernelDescription& description) {
-  const auto entry = std::find_if(std::begin(table), std::end(table),
-                                  [&](const Entry& e) { return e.op == description.op; });
-  if (entry == std::end(table)) throw OptionError("there is no op '" + description.op + "' on the CPU");
   try {
-    return entry->create(device, description);
+#define MLPCONV_CREATE(name, Name) \
+  if (description.op == #name) return create##Name(device, description);
+    MLPCONV_OPS(MLPCONV_CREATE)
+#undef MLPCONV_CREATE
+    throw OptionError("there is no op '" + description.op + "' on the CPU");
   } catch (const dnnl::error& error) {
     throw describe(description, error);
   }
