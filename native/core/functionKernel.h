@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "backend.h"
+#include "arguments.h"
 
 namespace mlpconv {
 
@@ -26,17 +26,6 @@ std::shared_ptr<Kernel> makeKernel(Run run, size_t workspaceBytes = 0, const cha
     const char* implementation_;
   };
   return std::make_shared<FunctionKernel>(std::move(run), workspaceBytes, implementation);
-}
-
-/// The input, as what it is.
-template <typename T>
-T* input(const Arguments& arguments, size_t index) {
-  return static_cast<T*>(arguments.inputs[index]);
-}
-
-template <typename T>
-T* output(const Arguments& arguments, size_t index) {
-  return static_cast<T*>(arguments.outputs[index]);
 }
 
 }  // namespace mlpconv

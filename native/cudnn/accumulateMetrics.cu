@@ -12,12 +12,7 @@ std::shared_ptr<Kernel> createAccumulateMetrics(CudaDevice& device, const Kernel
   return withElement(op.dtype, [&](auto element) {
     using T = decltype(element);
     return makeKernel([&device, op](const Arguments& arguments) {
-      const AccumulateMetricsFunctor<T> accumulate{op,
-                                                   input<const T>(arguments, 0),
-                                                   input<const float>(arguments, 1),
-                                                   input<const int32_t>(arguments, 2),
-                                                   input<const int64_t>(arguments, 3),
-                                                   input<double>(arguments, 4)};
+      const auto accumulate = AccumulateMetricsFunctor<T>::of(op, arguments);
       launch(device, instance<T>("accumulateMetricsFloat32", "accumulateMetricsBfloat16"), accumulate,
              op.classes + 1);
     });

@@ -29,9 +29,7 @@ std::shared_ptr<Kernel> createDropout(CudaDevice& device, const KernelDescriptio
   return withElement(op.dtype, [&](auto element) {
     using T = decltype(element);
     return makeKernel([&device, op](const Arguments& arguments) {
-      const DropoutFunctor<T> drop{op, input<const T>(arguments, 0),
-                                   op.counted ? input<const int64_t>(arguments, 1) : nullptr,
-                                   output<T>(arguments, 0)};
+      const auto drop = DropoutFunctor<T>::of(op, arguments);
       launch(device, instance<T>("dropoutFloat32", "dropoutBfloat16"), DropoutGroupFunctor<T>{drop},
              op.samples * op.groups);
     });

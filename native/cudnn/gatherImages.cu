@@ -51,16 +51,8 @@ class GatherImagesKernel final : public Kernel {
   }
 
   void run(const Arguments& arguments) override {
-    const GatherImagesFunctor<T> gather{shape_,
-                                        tables(horizontal_),
-                                        tables(vertical_),
-                                        table<T>(levels_),
-                                        input<const uint8_t>(arguments, 0),
-                                        input<const int32_t>(arguments, 1),
-                                        input<const int32_t>(arguments, 2),
-                                        input<const int64_t>(arguments, 3),
-                                        output<T>(arguments, 0),
-                                        output<int32_t>(arguments, 1)};
+    const auto gather = GatherImagesFunctor<T>::of(shape_, tables(horizontal_), tables(vertical_),
+                                                   table<T>(levels_), arguments);
     launch(device_, instance<T>("gatherPixelsFloat32", "gatherPixelsBfloat16"),
            GatherPixelsFunctor<T>{gather}, shape_.samples * shape_.outputHeight * shape_.rowBytes());
     launch(device_, instance<T>("gatherLabelsFloat32", "gatherLabelsBfloat16"),

@@ -75,13 +75,7 @@ std::shared_ptr<Kernel> createSgd(CudaDevice& device, const KernelDescription& d
   const size_t workspaceBytes = clips ? op.workspaceBytes() + lanes * sizeof(double) : 0;
   return makeKernel(
       [&device, op, clips](const Arguments& arguments) {
-        const SgdFunctor sgd{op,
-                             input<float>(arguments, 0),
-                             input<const float>(arguments, 1),
-                             input<const float>(arguments, 2),
-                             input<const int64_t>(arguments, 3),
-                             op.momentum > 0 ? input<float>(arguments, 4) : nullptr,
-                             clips ? static_cast<double*>(arguments.workspace) : nullptr};
+        const SgdFunctor sgd = SgdFunctor::of(op, arguments);
         if (clips) {
           double* const lanes = sgd.workspace + 1 + op.chunks();
           launch(device, "sgdSquares", SgdSquaresFunctor{sgd, lanes}, op.chunks() * Sgd::lanes);

@@ -27,14 +27,7 @@ std::shared_ptr<Kernel> createSoftmaxCrossEntropy(CudaDevice& device, const Kern
     using T = decltype(element);
     return makeKernel(
         [&device, op](const Arguments& arguments) {
-          const SoftmaxCrossEntropyFunctor<T> functor{
-              op,
-              input<const T>(arguments, 0),
-              input<const int32_t>(arguments, 1),
-              output<float>(arguments, 0),
-              output<T>(arguments, 1),
-              output<int32_t>(arguments, 2),
-              static_cast<SoftmaxCrossEntropy::Share*>(arguments.workspace)};
+          const auto functor = SoftmaxCrossEntropyFunctor<T>::of(op, arguments);
           launch(device, instance<T>("softmaxCrossEntropyFloat32", "softmaxCrossEntropyBfloat16"), functor,
                  op.samples);
           launch(device, instance<T>("softmaxCrossEntropySumFloat32", "softmaxCrossEntropySumBfloat16"),

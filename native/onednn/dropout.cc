@@ -10,9 +10,7 @@ std::shared_ptr<Kernel> createDropout(OneDnnDevice& device, const KernelDescript
   return withElement(op.dtype, [&](auto element) {
     using T = decltype(element);
     return makeKernel([op, threads = device.threads()](const Arguments& arguments) {
-      const DropoutFunctor<T> drop{op, input<const T>(arguments, 0),
-                                   op.counted ? input<const int64_t>(arguments, 1) : nullptr,
-                                   output<T>(arguments, 0)};
+      const auto drop = DropoutFunctor<T>::of(op, arguments);
       // A chunk is a piece of one sample.
       constexpr int64_t piece = 2048;
       const int64_t pieces = (op.groups + piece - 1) / piece;

@@ -20,16 +20,8 @@ class GatherImagesKernel final : public Kernel {
   size_t workspaceBytes() const override { return static_cast<size_t>(threads_ * threadBytes()); }
 
   void run(const Arguments& arguments) override {
-    const GatherImagesFunctor<T> gather{op_.shape,
-                                        tables(op_.horizontal),
-                                        tables(op_.vertical),
-                                        levels_.data(),
-                                        input<const uint8_t>(arguments, 0),
-                                        input<const int32_t>(arguments, 1),
-                                        input<const int32_t>(arguments, 2),
-                                        input<const int64_t>(arguments, 3),
-                                        output<T>(arguments, 0),
-                                        output<int32_t>(arguments, 1)};
+    const auto gather = GatherImagesFunctor<T>::of(op_.shape, tables(op_.horizontal), tables(op_.vertical),
+                                                   levels_.data(), arguments);
     auto* workspace = static_cast<uint8_t*>(arguments.workspace);
     parallelChunks(threads_, op_.shape.samples, 1, [&, gather](int64_t sample, int64_t) {
       uint8_t* resized = workspace + omp_get_thread_num() * threadBytes();

@@ -9,13 +9,7 @@ std::shared_ptr<Kernel> createSgd(OneDnnDevice& device, const KernelDescription&
   const Sgd op(description);
   return makeKernel(
       [op, threads = device.threads()](const Arguments& arguments) {
-        const SgdFunctor sgd{op,
-                             input<float>(arguments, 0),
-                             input<const float>(arguments, 1),
-                             input<const float>(arguments, 2),
-                             input<const int64_t>(arguments, 3),
-                             op.momentum > 0 ? input<float>(arguments, 4) : nullptr,
-                             op.clipGradNorm > 0 ? static_cast<double*>(arguments.workspace) : nullptr};
+        const SgdFunctor sgd = SgdFunctor::of(op, arguments);
         if (sgd.workspace) {
           parallelChunks(threads, op.chunks(), 1, [sgd](int64_t chunk, int64_t) {
             double lanes[Sgd::lanes] = {};

@@ -18,14 +18,7 @@ std::shared_ptr<Kernel> createSoftmaxCrossEntropy(OneDnnDevice& device,
     using T = decltype(element);
     return makeKernel(
         [op, threads = device.threads()](const Arguments& arguments) {
-          const SoftmaxCrossEntropyFunctor<T> functor{
-              op,
-              input<const T>(arguments, 0),
-              input<const int32_t>(arguments, 1),
-              output<float>(arguments, 0),
-              output<T>(arguments, 1),
-              output<int32_t>(arguments, 2),
-              static_cast<SoftmaxCrossEntropy::Share*>(arguments.workspace)};
+          const auto functor = SoftmaxCrossEntropyFunctor<T>::of(op, arguments);
           const int64_t chunk = std::max<int64_t>(1, minimumWork / op.classes);
           parallelChunks(threads, op.samples, chunk, [functor](int64_t begin, int64_t end) {
             for (int64_t sample = begin; sample < end; ++sample) functor(sample);

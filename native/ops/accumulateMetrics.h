@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "../core/arguments.h"
 #include "../core/check.h"
 
 namespace mlpconv {
@@ -42,6 +43,15 @@ struct AccumulateMetricsFunctor {
   const int32_t* correct;
   const int64_t* counters;
   double* metrics;
+
+  static AccumulateMetricsFunctor of(const AccumulateMetrics& op, const Arguments& arguments) {
+    return {op,
+            input<const T>(arguments, 0),
+            input<const float>(arguments, 1),
+            input<const int32_t>(arguments, 2),
+            input<const int64_t>(arguments, 3),
+            input<double>(arguments, 4)};
+  }
 
   MLPCONV_HOST_DEVICE void operator()(int64_t i) const {
     if (i == op.classes) {

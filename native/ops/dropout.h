@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "../core/arguments.h"
 #include "../core/check.h"
 #include "../core/philox.h"
 
@@ -64,6 +65,11 @@ struct DropoutFunctor {
   /// Null: sample 0 is first.
   const int64_t* counters;
   T* y;
+
+  static DropoutFunctor of(const Dropout& op, const Arguments& arguments) {
+    return {op, input<const T>(arguments, 0), op.counted ? input<const int64_t>(arguments, 1) : nullptr,
+            output<T>(arguments, 0)};
+  }
 
   /// The number of a sample of the batch in the whole run.
   MLPCONV_HOST_DEVICE uint64_t number(int64_t sample) const {

@@ -2,6 +2,7 @@
 // type T.
 #pragma once
 
+#include "../core/arguments.h"
 #include "../core/check.h"
 #include "resize.h"
 
@@ -92,6 +93,21 @@ struct GatherImagesFunctor {
   const int64_t* counters;
   T* x;
   int32_t* y;
+
+  /// The tables and levels are the backend's own.
+  static GatherImagesFunctor of(const GatherShape& shape, ResizeTables horizontal, ResizeTables vertical,
+                                const T* levels, const Arguments& arguments) {
+    return {shape,
+            horizontal,
+            vertical,
+            levels,
+            input<const uint8_t>(arguments, 0),
+            input<const int32_t>(arguments, 1),
+            input<const int32_t>(arguments, 2),
+            input<const int64_t>(arguments, 3),
+            output<T>(arguments, 0),
+            output<int32_t>(arguments, 1)};
+  }
 
   /// The index in the data set of a sample of the batch.
   MLPCONV_HOST_DEVICE int64_t index(int64_t sample) const {

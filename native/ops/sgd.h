@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "../core/arguments.h"
 #include "../core/check.h"
 
 namespace mlpconv {
@@ -76,6 +77,16 @@ struct SgdFunctor {
   float* momentum;
   /// Null if gradients are not clipped.
   double* workspace;
+
+  static SgdFunctor of(const Sgd& op, const Arguments& arguments) {
+    return {op,
+            input<float>(arguments, 0),
+            input<const float>(arguments, 1),
+            input<const float>(arguments, 2),
+            input<const int64_t>(arguments, 3),
+            op.momentum > 0 ? input<float>(arguments, 4) : nullptr,
+            op.clipGradNorm > 0 ? static_cast<double*>(arguments.workspace) : nullptr};
+  }
 
   /// Adds the squares of `count` lanes of a chunk, from `lane` on, to `sums`; `count` is 1 or all.
   template <int64_t count>

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "../core/arguments.h"
 #include "../core/check.h"
 
 namespace mlpconv {
@@ -51,6 +52,16 @@ struct SoftmaxCrossEntropyFunctor {
   T* dlogits;
   int32_t* correct;
   SoftmaxCrossEntropy::Share* shares;
+
+  static SoftmaxCrossEntropyFunctor of(const SoftmaxCrossEntropy& op, const Arguments& arguments) {
+    return {op,
+            input<const T>(arguments, 0),
+            input<const int32_t>(arguments, 1),
+            output<float>(arguments, 0),
+            output<T>(arguments, 1),
+            output<int32_t>(arguments, 2),
+            static_cast<SoftmaxCrossEntropy::Share*>(arguments.workspace)};
+  }
 
   MLPCONV_HOST_DEVICE void operator()(int64_t sample) const {
     const T* row = logits + sample * op.classes;
