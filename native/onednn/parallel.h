@@ -7,6 +7,9 @@
 
 namespace mlpconv {
 
+constexpr int64_t divideUp(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
+constexpr int64_t roundUp(int64_t value, int64_t multiple) { return divideUp(value, multiple) * multiple; }
+
 /// What runs range(begin, end).
 template <typename Range>
 using RangeCaller = void (*)(const Range& range, int64_t begin, int64_t end);
@@ -45,7 +48,7 @@ RangeCaller<Range> rangeCaller() {
 template <typename Range>
 void parallelChunks(int threads, int64_t count, int64_t chunk, const Range& range) {
   const RangeCaller<Range> call = rangeCaller<Range>();
-  const int64_t chunks = (count + chunk - 1) / chunk;
+  const int64_t chunks = divideUp(count, chunk);
 #pragma omp parallel for schedule(static) num_threads(threads) if (chunks > 1)
   for (int64_t i = 0; i < chunks; ++i) call(range, i * chunk, std::min(count, (i + 1) * chunk));
 }

@@ -5,7 +5,7 @@
 
 #include "packWeights.h"
 
-namespace mlpconv::winograd {
+namespace mlpconv::winograd::MLPCONV_SIMD {
 
 // The constants are what was fastest of what was tried on NiN's layers, on Zen 5 with 1 MB of L2 per core.
 
@@ -17,15 +17,15 @@ struct ForwardBlocking {
   /// Parts of the output channels that are tasks of their own, where there are few tiles.
   int64_t split;
 
-  ForwardBlocking(const Tiles& all, const PackedWeights& weights, int64_t registerRows, int64_t threads) {
+  ForwardBlocking(const Tiles& all, const PackedWeights& weights, int64_t threads) {
     constexpr size_t cache = size_t{1} << 20, largeWeights = size_t{8} << 20;
-    constexpr int64_t fewestRows = 8, mostPanels = 4;
+    constexpr int64_t fewestRows = 8, mostPanels = 128 / panelWidth;
     panels = std::min(weights.panels, mostPanels);
     const size_t bytesPerTile =
         static_cast<size_t>(weights.points * (weights.inChannels + panels * panelWidth)) * sizeof(float);
     // Each block reads all weights; if these are large, larger blocks cost less than that, cached or not.
-    const int64_t cached = std::max<int64_t>(static_cast<int64_t>(cache / bytesPerTile) / registerRows, 1);
-    const int64_t most = weights.bytes() > largeWeights ? 72 : std::min<int64_t>(cached * registerRows, 56);
+    const int64_t cached = std::max<int64_t>(static_cast<int64_t>(cache / bytesPerTile) / tileRows, 1);
+    const int64_t most = weights.bytes() > largeWeights ? 72 : std::min<int64_t>(cached * tileRows, 56);
     // Blocks of about the same size, as many for each thread.
     const int64_t blocks =
         std::min(roundUp(divideUp(all.count, most), threads), divideUp(all.count, fewestRows));
@@ -41,12 +41,12 @@ struct WeightsBlocking {
   int64_t outChannels;
 
   WeightsBlocking(const Problem& problem, const Tiles& all, int64_t size, int64_t threads) {
-    constexpr int64_t mostTiles = 64, mostChannels = 256, lanes = 16;
+    constexpr int64_t mostTiles = 64, mostChannels = 256;
     tiles = std::min(all.count, mostTiles);
     // A pair of rows is the largest task, of which there are size / 2.
     const int64_t parts = std::max(divideUp(problem.out.channels, mostChannels), divideUp(threads, size / 2));
-    outChannels = roundUp(divideUp(problem.out.channels, parts), lanes);
+    outChannels = roundUp(divideUp(problem.out.channels, parts), groupWidth);
   }
 };
 
-}  // namespace mlpconv::winograd
+}  // namespace mlpconv::winograd::MLPCONV_SIMD

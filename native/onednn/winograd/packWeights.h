@@ -1,26 +1,29 @@
 // Transformed weights: made once per step, read for each block of tiles.
 #pragma once
 
-#include "../../core/backend.h"
+#include "../parallel.h"
+#include "algorithms.h"
 #include "problem.h"
 
-namespace mlpconv::winograd {
+namespace mlpconv::winograd::MLPCONV_SIMD {
+
+using namespace simd::MLPCONV_SIMD;
 
 /// Output channels that a microkernel computes at a time.
-constexpr int64_t panelWidth = 32;
+constexpr int64_t panelWidth = 2 * lanes;
 
 /// G weights G^T as [point][panel of output channels][input channel][output channel]; channels that do not
 /// exist are zero.
 struct PackedWeights {
   int64_t points;
   int64_t panels;
-  /// A multiple of 16.
+  /// A multiple of groupWidth.
   int64_t inChannels;
 
   PackedWeights(const Problem& problem, int64_t pointCount)
       : points(pointCount),
         panels(divideUp(problem.out.channels, panelWidth)),
-        inChannels(roundUp(problem.in.channels, 16)) {}
+        inChannels(roundUp(problem.in.channels, groupWidth)) {}
 
   int64_t panelStride() const { return inChannels * panelWidth; }
   /// Not a power of two, so that the points of a weight do not fall into the same set of the cache.
@@ -28,8 +31,73 @@ struct PackedWeights {
   size_t bytes() const { return static_cast<size_t>(points * pointStride()) * sizeof(float); }
 };
 
+/// Where the weight of a tap, an input and an output channel is, in OHWI memory.
+struct WeightStrides {
+  int64_t in, out, tap;
+  /// Of the first tap.
+  int64_t first;
+};
+
+}  // namespace mlpconv::winograd::MLPCONV_SIMD
+
+MLPCONV_SIMD_BEGIN
+
+namespace mlpconv::winograd::MLPCONV_SIMD {
+
+/// Transforms the weights of `lanes` input and output channels.
+template <typename A>
+void packBlock(const Problem& problem, const WeightStrides& strides, const PackedWeights& packed,
+               int64_t firstIn, int64_t firstOut, const float* weights, float* to) {
+  constexpr int taps = A::kernel * A::kernel;
+  alignas(64) float block[taps][lanes][lanes];
+  for (int tap = 0; tap < taps; ++tap) {
+    for (int in = 0; in < lanes; ++in) {
+      for (int out = 0; out < lanes; ++out) {
+        const bool exists = firstIn + in < problem.in.channels && firstOut + out < problem.out.channels;
+        const int64_t at =
+            strides.first + tap * strides.tap + (firstIn + in) * strides.in + (firstOut + out) * strides.out;
+        block[tap][in][out] = exists ? weights[at] : 0;
+      }
+    }
+  }
+  for (int in = 0; in < lanes; ++in) {
+    float* const first = to + firstOut / panelWidth * packed.panelStride() + (firstIn + in) * panelWidth +
+                         firstOut % panelWidth;
+    transform<Product<A::weights>, Product<A::weights>>(
+        [&](int row, int column) { return load(block[row * A::kernel + column][in]); },
+        [&](int row, int column, Vector value) {
+          store(first + (row * A::size + column) * packed.pointStride(), value);
+        });
+  }
+}
+
+}  // namespace mlpconv::winograd::MLPCONV_SIMD
+
+MLPCONV_SIMD_END
+
+namespace mlpconv::winograd::MLPCONV_SIMD {
+
 /// The kernel that transforms weight [O,C,r,r]: for forward, or turned by 180 degrees and with O and C
 /// swapped.
-std::shared_ptr<Kernel> createPackWeights(const Problem& problem, bool turned, int threads);
+inline std::shared_ptr<Kernel> createPackWeights(const Problem& problem, bool turned, int threads) {
+  return withAlgorithm(problem.kernel, [&]<typename A>(A) {
+    const PackedWeights packed(problem, A::points);
+    constexpr int64_t taps = A::kernel * A::kernel;
+    const WeightStrides strides = turned
+                                      ? WeightStrides{taps * problem.out.channels, 1, -problem.out.channels,
+                                                      (taps - 1) * problem.out.channels}
+                                      : WeightStrides{1, taps * problem.in.channels, problem.in.channels, 0};
+    const int64_t inBlocks = packed.inChannels / lanes, outBlocks = packed.panels * panelWidth / lanes;
+    const auto run = [=](const Arguments& arguments) {
+      const float* const weights = input<float>(arguments, 0);
+      float* const to = output<float>(arguments, 0);
+#pragma omp parallel for schedule(static) num_threads(threads)
+      for (int64_t i = 0; i < inBlocks * outBlocks; ++i) {
+        packBlock<A>(problem, strides, packed, i / outBlocks * lanes, i % outBlocks * lanes, weights, to);
+      }
+    };
+    return makeKernel(run);
+  });
+}
 
-}  // namespace mlpconv::winograd
+}  // namespace mlpconv::winograd::MLPCONV_SIMD

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "../../ops/conv2d.h"
+#include "../parallel.h"
 
 namespace mlpconv::winograd {
 
-constexpr int64_t divideUp(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
-constexpr int64_t roundUp(int64_t value, int64_t multiple) { return divideUp(value, multiple) * multiple; }
+/// Channels that lie side by side in transformed data: those of a cache line.
+constexpr int64_t groupWidth = 16;
 
 /// A batch of images, channels-last.
 struct Images {

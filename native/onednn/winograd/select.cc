@@ -1,24 +1,29 @@
 #include "../affine.h"
-#include "avx512.h"
-#include "winograd.h"
+#include "../simd/target.h"
+#include "instructionSets.h"
 
 namespace mlpconv::winograd {
 namespace {
 
 bool isChosen(const Conv2d& conv, const Problem& problem) {
-  return conv.precision != Precision::highest && isAvailable() && isPossible(conv) && isFaster(problem);
+  return conv.precision != Precision::highest && kernels() != nullptr && isPossible(conv) &&
+         isFaster(problem);
 }
 
 }  // namespace
 
-bool isAvailable() {
-#ifdef MLPCONV_WINOGRAD
-  // What a user has forbidden oneDNN is not used here either.
-  constexpr auto avx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & avx512) == avx512;
-#else
-  return false;
+const Kernels* kernels() {
+#ifdef MLPCONV_HAS_SIMD
+  switch (simd::instructionSet()) {
+    case simd::InstructionSet::avx512:
+      return &avx512Kernels;
+    case simd::InstructionSet::avx2:
+      return &avx2Kernels;
+    case simd::InstructionSet::none:
+      break;
+  }
 #endif
+  return nullptr;
 }
 
 bool isPossible(const Conv2d& conv) {
@@ -46,24 +51,21 @@ bool isFaster(const Problem& problem) {
 
 std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::forward(conv);
-  return isChosen(conv, problem) ? createForward(problem, false, conv.relu, teamSize(device, conv)) : nullptr;
+  if (!isChosen(conv, problem)) return nullptr;
+  const Epilogue epilogue = conv.relu ? Epilogue::relu : Epilogue::none;
+  return kernels()->createForward(problem, false, epilogue, teamSize(device, conv));
 }
 
 std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::backwardData(conv);
-  return isChosen(conv, problem) ? createForward(problem, true, false, teamSize(device, conv)) : nullptr;
+  if (!isChosen(conv, problem)) return nullptr;
+  return kernels()->createForward(problem, true, Epilogue::none, teamSize(device, conv));
 }
 
 std::shared_ptr<Kernel> tryBackwardWeights(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::forward(conv);
-  return isChosen(conv, problem) ? createBackwardWeights(problem, conv.accumulate, teamSize(device, conv))
-                                 : nullptr;
+  if (!isChosen(conv, problem)) return nullptr;
+  return kernels()->createBackwardWeights(problem, conv.accumulate, teamSize(device, conv));
 }
-
-#ifndef MLPCONV_WINOGRAD
-// Never called.
-std::shared_ptr<Kernel> createForward(const Problem&, bool, bool, int) { return nullptr; }
-std::shared_ptr<Kernel> createBackwardWeights(const Problem&, bool, int) { return nullptr; }
-#endif
 
 }  // namespace mlpconv::winograd

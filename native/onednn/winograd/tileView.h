@@ -1,13 +1,14 @@
-// Where the pixels of a tile are, and which of them are in the image.
+// Where the pixels of a tile are, and which of them are in the image; tiles on their way into transforms.
 #pragma once
 
-#include "avx512.h"
+#include <algorithm>
+
 #include "problem.h"
+#include "transforms.h"
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+MLPCONV_SIMD_BEGIN
 
-namespace mlpconv::winograd {
+namespace mlpconv::winograd::MLPCONV_SIMD {
 
 template <int size>
 class TileView {
@@ -22,7 +23,7 @@ class TileView {
       for (int column = 0; column < size; ++column) {
         const int64_t y = top + row, x = left + column;
         const bool isInside = y >= 0 && y < images.height && x >= 0 && x < images.width;
-        inside_[row][column] = isInside ? static_cast<Mask>(-1) : Mask{0};
+        inside_[row][column] = isInside ? -1 : 0;
         offsets_[row][column] =
             isInside ? ((image * images.height + y) * images.width + x) * images.channels : 0;
       }
@@ -30,8 +31,8 @@ class TileView {
   }
 
   /// Those of a pixel's channels from `channel` on that are in `channels`; 0 outside the image.
-  Vector load(const float* images, int row, int column, int64_t channel, Mask channels) const {
-    return _mm512_maskz_loadu_ps(maskAt(row, column, channels), images + offsets_[row][column] + channel);
+  Vector loadPixel(const float* images, int row, int column, int64_t channel, Mask channels) const {
+    return load(images + offsets_[row][column] + channel, select(channels, inside_[row][column]));
   }
 
   /// Brings a pixel's channels from `channel` on nearer. An address that is not there does no harm.
@@ -40,25 +41,49 @@ class TileView {
   }
 
   /// Writes nothing outside the image.
-  void store(float* images, int row, int column, int64_t channel, Mask channels, Vector value) const {
-    _mm512_mask_storeu_ps(images + offsets_[row][column] + channel, maskAt(row, column, channels), value);
+  void storePixel(float* images, int row, int column, int64_t channel, Mask channels, Vector value) const {
+    store(images + offsets_[row][column] + channel, select(channels, inside_[row][column]), value);
   }
 
  private:
-  Mask maskAt(int row, int column, Mask channels) const {
-    return static_cast<Mask>(inside_[row][column] & channels);
-  }
-
   int64_t offsets_[size][size];
-  Mask inside_[size][size];
+  int32_t inside_[size][size];
 };
 
-/// The channels from `first` on, of `count`.
-inline Mask channelMask(int64_t first, int64_t count) {
-  const int64_t left = count - first;
-  return left >= lanes ? static_cast<Mask>(-1) : static_cast<Mask>((1u << left) - 1);
+/// Where a tile's channels from `channel` on are in [group of channels][tile][channel].
+inline int64_t placeInGroups(int64_t tiles, int64_t tile, int64_t channel) {
+  return channel / groupWidth * groupWidth * tiles + tile * groupWidth + channel % groupWidth;
 }
 
-}  // namespace mlpconv::winograd
+/// Transforms `count` tiles from `first` on: `Columns` applied to the columns of `size` x `size` pixels, then
+/// `Rows` to the rows of that. Of each tile and vector of channels in [begin, end), the points go to
+/// place(tile, channel) and on, `stride` floats apart.
+template <int size, typename Columns, typename Rows, typename Place>
+void transformTiles(const Images& images, const Tiles& tiles, int64_t padTop, int64_t padLeft,
+                    const float* data, int64_t first, int64_t count, int64_t begin, int64_t end,
+                    int64_t stride, const Place& place) {
+  const auto viewOf = [&](int64_t tile) {
+    return TileView<size>(images, tiles, first + tile, padTop, padLeft);
+  };
+  TileView<size> view = viewOf(0);
+  for (int64_t tile = 0; tile < count; ++tile) {
+    const TileView<size> next = viewOf(std::min(tile + 1, count - 1));
+    for (int64_t channel = begin; channel < end; channel += lanes) {
+      const Mask mask = firstLanes(images.channels - channel);
+      float* const to = place(tile, channel);
+      transform<Columns, Rows>(
+          [&](int row, int column) {
+            next.prefetch(data, row, column, channel);
+            return view.loadPixel(data, row, column, channel, mask);
+          },
+          [&](int row, int column, Vector value) {
+            store(to + (row * Rows::outputs + column) * stride, value);
+          });
+    }
+    view = next;
+  }
+}
 
-#pragma GCC pop_options
+}  // namespace mlpconv::winograd::MLPCONV_SIMD
+
+MLPCONV_SIMD_END

@@ -1,4 +1,4 @@
-// Winograd's transforms as products of constant matrices and vectors of 16 channels.
+// Winograd's transforms as products of constant matrices and vectors of channels.
 //
 // Of F(m, r), m outputs of a kernel of r taps, each dimension has n = m + r - 1 points: output = A^T [(G
 // weights) * (B^T data)], in two dimensions once along columns and once along rows. The matrices are
@@ -9,11 +9,6 @@
 
 #include <cstddef>
 #include <utility>
-
-#include "avx512.h"
-
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 
 namespace mlpconv::winograd {
 
@@ -88,6 +83,14 @@ struct Algorithm {
   static constexpr auto results = evaluationMatrix<size, outputs>(false);
 };
 
+}  // namespace mlpconv::winograd
+
+MLPCONV_SIMD_BEGIN
+
+namespace mlpconv::winograd::MLPCONV_SIMD {
+
+using namespace simd::MLPCONV_SIMD;
+
 // In all three matrices the row of -a is that of a, with the signs of the odd columns changed: a pair of rows
 // takes the work of one.
 
@@ -103,16 +106,16 @@ struct GroupProduct {
   static constexpr int outputs = isPair ? 2 : 1;
 
   static void apply(const Vector* in, Vector* out) {
-    Vector even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+    Vector even = zero(), odd = zero();
 #pragma GCC unroll 8
     for (int k = 0; k < inputs; ++k) {
       const double coefficient = matrix.values[first][k];
       if (coefficient == 0) continue;
       Vector& sum = k % 2 == 0 ? even : odd;
-      sum = _mm512_fmadd_ps(_mm512_set1_ps(static_cast<float>(coefficient)), in[k], sum);
+      sum = multiplyAdd(broadcast(static_cast<float>(coefficient)), in[k], sum);
     }
-    out[0] = _mm512_add_ps(even, odd);
-    if constexpr (isPair) out[1] = _mm512_sub_ps(even, odd);
+    out[0] = add(even, odd);
+    if constexpr (isPair) out[1] = subtract(even, odd);
   }
 };
 
@@ -142,19 +145,18 @@ struct TransposedProduct {
   static void apply(const Vector* in, Vector* out) {
 #pragma GCC unroll 8
     for (int k = 0; k < outputs; ++k) {
-      out[k] = _mm512_mul_ps(_mm512_set1_ps(static_cast<float>(matrix.values[0][k])), in[0]);
+      out[k] = multiply(broadcast(static_cast<float>(matrix.values[0][k])), in[0]);
     }
 #pragma GCC unroll 8
     for (int row = 1; row < inputs - 1; row += 2) {
-      const Vector sum = _mm512_add_ps(in[row], in[row + 1]),
-                   difference = _mm512_sub_ps(in[row], in[row + 1]);
+      const Vector sum = add(in[row], in[row + 1]), difference = subtract(in[row], in[row + 1]);
 #pragma GCC unroll 8
       for (int k = 0; k < outputs; ++k) {
-        const Vector coefficient = _mm512_set1_ps(static_cast<float>(matrix.values[row][k]));
-        out[k] = _mm512_fmadd_ps(coefficient, k % 2 == 0 ? sum : difference, out[k]);
+        const Vector coefficient = broadcast(static_cast<float>(matrix.values[row][k]));
+        out[k] = multiplyAdd(coefficient, k % 2 == 0 ? sum : difference, out[k]);
       }
     }
-    out[outputs - 1] = _mm512_add_ps(out[outputs - 1], in[inputs - 1]);
+    out[outputs - 1] = add(out[outputs - 1], in[inputs - 1]);
   }
 };
 
@@ -181,6 +183,6 @@ void transform(const Load& load, const Store& store) {
   }
 }
 
-}  // namespace mlpconv::winograd
+}  // namespace mlpconv::winograd::MLPCONV_SIMD
 
-#pragma GCC pop_options
+MLPCONV_SIMD_END

@@ -1,5 +1,5 @@
-// Winograd convolutions of stride 1 in float32, for CPUs with AVX-512: F(4x4, 3x3) and F(4x4, 5x5), which
-// take 1/4 and 1/6 of the direct algorithm's multiplications.
+// Winograd convolutions of stride 1 in float32, for CPUs with AVX-512 or AVX2: F(4x4, 3x3) and F(4x4, 5x5),
+// which take 1/4 and 1/6 of the direct algorithm's multiplications.
 //
 // They round more than it does, and integers are not exact. Against float64 on Gaussian data the relative L2
 // error and the largest error over the results' RMS stay below `Error`, where the direct algorithm has 2e-6
@@ -8,6 +8,7 @@
 #pragma once
 
 #include "../device.h"
+#include "../epilogue.h"
 #include "problem.h"
 
 namespace mlpconv::winograd {
@@ -17,13 +18,17 @@ struct Error {
   static constexpr double largest = 1e-4;
 };
 
-/// The conv2d kernels where Winograd is to be used, else null: see isChosen().
-std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& conv);
-std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv);
-std::shared_ptr<Kernel> tryBackwardWeights(const OneDnnDevice& device, const Conv2d& conv);
+/// The kernels, made for one instruction set.
+struct Kernels {
+  /// x, packed weight, (bias) -> y; with `turned` weights dy, packed weight, (y of the ReLU) -> dx.
+  std::shared_ptr<Kernel> (*createForward)(const Problem& problem, bool turned, Epilogue epilogue,
+                                           int threads);
+  /// x, dy -> dweight, (dbias).
+  std::shared_ptr<Kernel> (*createBackwardWeights)(const Problem& problem, bool accumulate, int threads);
+};
 
-/// Whether there are such kernels for this CPU and this compiler.
-bool isAvailable();
+/// Those for this CPU, for any convolution that isPossible(); null if there are none.
+const Kernels* kernels();
 
 /// Whether a kernel can compute it: kernel 3x3 or 5x5, stride 1, padding less than the kernel, float32.
 bool isPossible(const Conv2d& conv);
@@ -31,12 +36,9 @@ bool isPossible(const Conv2d& conv);
 /// Whether it is faster than oneDNN's direct algorithm.
 bool isFaster(const Problem& problem);
 
-// The kernels themselves, for any possible convolution. Only where isAvailable().
-
-/// x, packed weight, (bias) -> y; with `turned` weights dy, packed weight -> dx.
-std::shared_ptr<Kernel> createForward(const Problem& problem, bool turned, bool relu, int threads);
-
-/// x, dy -> dweight, (dbias).
-std::shared_ptr<Kernel> createBackwardWeights(const Problem& problem, bool accumulate, int threads);
+/// The conv2d kernels where Winograd is to be used, else null.
+std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& conv);
+std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv);
+std::shared_ptr<Kernel> tryBackwardWeights(const OneDnnDevice& device, const Conv2d& conv);
 
 }  // namespace mlpconv::winograd
