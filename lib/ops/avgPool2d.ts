@@ -17,11 +17,11 @@ export const avgPool2dOp: OpDefinition = {
     return [inferPooled('avgPool2d', x!, attributes)]
   },
   differentiate({ attributes, inputs: [x] }, [dy]) {
-    return [dy!.apply(avgPool2dBackwardOp, { ...attributes, inputShape: x!.shape }, [dy!])]
+    return [dy!.apply(avgPool2dBackwardOp, { ...attributes, relu: false, inputShape: x!.shape }, [dy!])]
   },
 }
 
-/** dy -> dx of shape `inputShape`. */
+/** dy -> dx of shape `inputShape`. If `relu`, y of dx's shape follows dy: dx is 0 where y is not above 0. */
 export const avgPool2dBackwardOp: OpDefinition = {
   name: 'avgPool2dBackward',
   infer([dy], { inputShape }) {

@@ -78,7 +78,8 @@ export const conv2dOp: OpDefinition = {
   differentiate({ attributes, inputs: [x, w, bias], outputs: [y], wanted }, [gradient]) {
     const { relu, ...window } = attributes
     const dy = relu ? gradient!.apply(reluBackwardOp, {}, [gradient!, y!]) : gradient!
-    const dx = wanted[0] ? dy.apply(conv2dBackwardDataOp, { ...window, inputShape: x!.shape }, [dy, w!]) : undefined
+    const dataAttributes = { ...window, relu: false, inputShape: x!.shape }
+    const dx = wanted[0] ? dy.apply(conv2dBackwardDataOp, dataAttributes, [dy, w!]) : undefined
     if (!wanted[1] && !wanted[2]) return [dx]
     const weightAttributes = { ...window, weightShape: w!.shape, bias: bias !== undefined, accumulate: false }
     const [dw, dbias] = dy.builder.apply(conv2dBackwardWeightsOp, weightAttributes, [x!, dy])
@@ -87,7 +88,7 @@ export const conv2dOp: OpDefinition = {
   flops: ([, w], [y]) => multiplyAdds(y!, w!.shape),
 }
 
-/** dy, w -> dx of shape `inputShape`. */
+/** dy, w -> dx of shape `inputShape`. If `relu`, y of dx's shape follows w: dx is 0 where y is not above 0. */
 export const conv2dBackwardDataOp: OpDefinition = {
   name: 'conv2dBackwardData',
   hasPrecision: true,

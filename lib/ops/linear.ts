@@ -30,7 +30,7 @@ export const linearOp: OpDefinition = {
   },
   differentiate({ attributes, inputs: [x, w, bias], outputs: [y], wanted }, [gradient]) {
     const dy = attributes['relu'] ? gradient!.apply(reluBackwardOp, {}, [gradient!, y!]) : gradient!
-    const dx = wanted[0] ? dy.apply(linearBackwardDataOp, {}, [dy, w!]) : undefined
+    const dx = wanted[0] ? dy.apply(linearBackwardDataOp, { relu: false }, [dy, w!]) : undefined
     if (!wanted[1] && !wanted[2]) return [dx]
     const weightAttributes = { weightShape: w!.shape, bias: bias !== undefined, accumulate: false }
     const [dw, dbias] = dy.builder.apply(linearBackwardWeightsOp, weightAttributes, [x!, dy])
@@ -39,7 +39,7 @@ export const linearOp: OpDefinition = {
   flops: ([x, w]) => 2 * x!.shape[0]! * w!.shape[0]! * w!.shape[1]!,
 }
 
-/** dy [N,O], w [O,I] -> dx [N,I]. */
+/** dy [N,O], w [O,I] -> dx [N,I]. If `relu`, y [N,I] follows w: dx is 0 where y is not above 0. */
 export const linearBackwardDataOp: OpDefinition = {
   name: 'linearBackwardData',
   infer([dy, w]) {

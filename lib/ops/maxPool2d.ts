@@ -23,11 +23,11 @@ export const maxPool2dOp: OpDefinition = {
     return [inferPooled('maxPool2d', x!, attributes), { shape: [0], dtype: 'opaque' }]
   },
   differentiate({ attributes, inputs: [x], outputs: [, index] }, [dy]) {
-    return [dy!.apply(maxPool2dBackwardOp, { ...attributes, inputShape: x!.shape }, [dy!, index!])]
+    return [dy!.apply(maxPool2dBackwardOp, { ...attributes, relu: false, inputShape: x!.shape }, [dy!, index!])]
   },
 }
 
-/** dy, index -> dx of shape `inputShape`. */
+/** dy, index -> dx of shape `inputShape`. If `relu`, y of dx's shape follows index: dx is 0 where y is not above 0. */
 export const maxPool2dBackwardOp: OpDefinition = {
   name: 'maxPool2dBackward',
   infer([dy], { inputShape }) {

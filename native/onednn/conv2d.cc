@@ -4,6 +4,7 @@
 
 #include "affine.h"
 #include "kernels.h"
+#include "reluBackward.h"
 #include "winograd/winograd.h"
 
 namespace mlpconv {
@@ -55,19 +56,8 @@ auto chooseImplementation(const Conv2d& conv, int64_t rowSize, const Create& cre
   return first;
 }
 
-}  // namespace
-
-std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescription& description) {
-  const Conv2d conv = checked(description, Conv2d::forward(description));
-  if (auto kernel = winograd::tryForward(device, conv)) return kernel;
-  const Team team(teamSize(device, conv));
-  return affineForward<dnnl::convolution_forward>(
-      device, conv, chooseImplementation(conv, conv.y[3], [&] { return forwardDesc(device, conv); }));
-}
-
-std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const KernelDescription& description) {
+std::shared_ptr<Kernel> backwardData(const OneDnnDevice& device, const Conv2d& conv) {
   using Primitive = dnnl::convolution_backward_data;
-  const Conv2d conv = checked(description, Conv2d::backwardData(description));
   if (auto kernel = winograd::tryBackwardData(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
@@ -79,6 +69,21 @@ std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const Ker
                                      padding, padding, forward, attributes());
   };
   return affineBackwardData<Primitive>(device, conv, chooseImplementation(conv, conv.x[3], create));
+}
+
+}  // namespace
+
+std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescription& description) {
+  const Conv2d conv = checked(description, Conv2d::forward(description));
+  if (auto kernel = winograd::tryForward(device, conv)) return kernel;
+  const Team team(teamSize(device, conv));
+  return affineForward<dnnl::convolution_forward>(
+      device, conv, chooseImplementation(conv, conv.y[3], [&] { return forwardDesc(device, conv); }));
+}
+
+std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const KernelDescription& description) {
+  const Conv2d conv = checked(description, Conv2d::backwardData(description));
+  return andReluBackward(device, conv.reluBackward, conv.xSpec(), backwardData(device, conv));
 }
 
 std::shared_ptr<Kernel> createConv2dBackwardWeights(OneDnnDevice& device,

@@ -2,6 +2,7 @@
 
 #include "affine.h"
 #include "kernels.h"
+#include "reluBackward.h"
 
 namespace mlpconv {
 namespace {
@@ -24,9 +25,10 @@ std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const Ker
   const Linear linear = Linear::backwardData(description);
   const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);
-  return affineBackwardData<dnnl::inner_product_backward_data>(
+  auto kernel = affineBackwardData<dnnl::inner_product_backward_data>(
       device, linear,
       {device.engine(), layouts.x, layouts.weight, layouts.y, forwardDesc(device, linear), attributes()});
+  return andReluBackward(device, linear.reluBackward, linear.xSpec(), std::move(kernel));
 }
 
 std::shared_ptr<Kernel> createLinearBackwardWeights(OneDnnDevice& device,

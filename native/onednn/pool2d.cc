@@ -1,6 +1,7 @@
 #include "pool2d.h"
 
 #include "primitive.h"
+#include "reluBackward.h"
 
 namespace mlpconv {
 namespace {
@@ -34,6 +35,16 @@ dnnl::pooling_backward::primitive_desc backwardDesc(const OneDnnDevice& device, 
           attributes()};
 }
 
+/// Of what makes an index too, if the algorithm has one.
+dnnl::pooling_forward::primitive_desc indexingDesc(const OneDnnDevice& device, const Pool2d& pool,
+                                                   dnnl::algorithm algorithm) {
+  const auto desc = forwardDesc(device, pool, algorithm, true);
+  // oneDNN 3.2 leaves half of a bfloat16 pooling's 32-bit indices unwritten (those of more than 255 places).
+  const bool isWrong =
+      pool.dtype == DType::bfloat16 && desc.workspace_desc().get_data_type() == dnnl::memory::data_type::s32;
+  return isWrong ? forwardDesc(device, widened(pool), algorithm, true) : desc;
+}
+
 bool windowsOverlap(const Window& window) {
   return window.stride[0] < window.kernelSize[0] || window.stride[1] < window.kernelSize[1];
 }
@@ -42,12 +53,8 @@ bool windowsOverlap(const Window& window) {
 
 std::shared_ptr<Kernel> createPool(const OneDnnDevice& device, const Pool2d& pool, dnnl::algorithm algorithm,
                                    bool index) {
-  auto desc = forwardDesc(device, pool, algorithm, index);
-  // oneDNN 3.2 leaves half of a bfloat16 pooling's 32-bit indices unwritten (those of more than 255 places).
-  if (index && pool.dtype == DType::bfloat16 &&
-      desc.workspace_desc().get_data_type() == dnnl::memory::data_type::s32) {
-    desc = forwardDesc(device, widened(pool), algorithm, index);
-  }
+  const auto desc =
+      index ? indexingDesc(device, pool, algorithm) : forwardDesc(device, pool, algorithm, false);
   auto kernel = std::make_shared<PrimitiveKernel>(device);
   const Place x = kernel->fetch(layout(pool.xSpec()), Place::input(0), desc.src_desc());
   const Place y = kernel->reserve(desc.dst_desc(), layout(pool.ySpec()), Place::output(0));
@@ -60,6 +67,12 @@ std::shared_ptr<Kernel> createPool(const OneDnnDevice& device, const Pool2d& poo
   kernel->add<dnnl::pooling_forward>(desc, std::move(arguments));
   kernel->deliver(desc.dst_desc(), y, layout(pool.ySpec()), Place::output(0));
   return kernel;
+}
+
+dnnl::memory::data_type indexType(const OneDnnDevice& device, const Pool2d& pool) {
+  const dnnl::memory::desc index = indexingDesc(device, pool, dnnl::algorithm::pooling_max).workspace_desc();
+  const dnnl::memory::desc known = {pool.y, index.get_data_type(), dnnl::memory::format_tag::nhwc};
+  return index == known ? index.get_data_type() : dnnl::memory::data_type::undef;
 }
 
 std::shared_ptr<Kernel> createPoolBackward(const OneDnnDevice& device, const Pool2d& pool,
@@ -75,7 +88,7 @@ std::shared_ptr<Kernel> createPoolBackward(const OneDnnDevice& device, const Poo
     arguments.push_back({DNNL_ARG_WORKSPACE, desc.workspace_desc(), Place::input(1)});
   kernel->add<dnnl::pooling_backward>(desc, std::move(arguments));
   kernel->deliver(desc.diff_src_desc(), dx, layout(pool.xSpec()), Place::output(0));
-  return kernel;
+  return andReluBackward(device, pool.reluBackward, pool.xSpec(), kernel);
 }
 
 }  // namespace mlpconv

@@ -1,8 +1,8 @@
-// What conv2d and linear have in common: y = weight * x + bias, perhaps with a ReLU behind it, and its
-// gradients.
+// What conv2d and linear have in common: y = weight * x + bias and its gradients, perhaps with a ReLU or a
+// ReLU's backward behind it.
 #pragma once
 
-#include "../core/check.h"
+#include "relu.h"
 
 namespace mlpconv {
 
@@ -14,6 +14,8 @@ struct Affine {
   std::vector<int64_t> y;
   bool bias = false;
   bool relu = false;
+  /// Whether dx becomes the gradient of the ReLU that x came out of.
+  bool reluBackward = false;
   /// Whether the weight's and bias's gradients are added to what is there.
   bool accumulate = false;
 
@@ -32,10 +34,12 @@ struct Affine {
     return affine;
   }
 
-  /// dy, weight -> dx.
+  /// dy, weight, (the ReLU's y) -> dx; attribute relu.
   static Affine backwardData(const KernelDescription& d, size_t rank) {
-    checkCounts(d, {2}, 1);
-    return Affine(d, rank, d.outputs[0], d.inputs[1], d.inputs[0]);
+    const bool reluBackward = readReluBackward(d, 2);
+    Affine affine(d, rank, d.outputs[0], d.inputs[1], d.inputs[0]);
+    affine.reluBackward = reluBackward;
+    return affine;
   }
 
   /// x, dy -> dweight, (dbias); attribute accumulate.

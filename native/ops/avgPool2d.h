@@ -15,10 +15,12 @@ struct AvgPool2d : Pool2d {
     return {Pool2d(d, d.inputs[0], d.outputs[0]), d.attributes.boolean("countIncludePad")};
   }
 
-  /// dy -> dx.
+  /// dy, (the ReLU's y) -> dx; attribute relu.
   static AvgPool2d backward(const KernelDescription& d) {
-    checkCounts(d, {1}, 1);
-    return {Pool2d(d, d.outputs[0], d.inputs[0]), d.attributes.boolean("countIncludePad")};
+    const bool reluBackward = readReluBackward(d, 1);
+    AvgPool2d pool{Pool2d(d, d.outputs[0], d.inputs[0]), d.attributes.boolean("countIncludePad")};
+    pool.reluBackward = reluBackward;
+    return pool;
   }
 };
 

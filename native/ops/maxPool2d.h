@@ -18,11 +18,13 @@ struct MaxPool2d : Pool2d {
     return pool;
   }
 
-  /// dy, index -> dx.
+  /// dy, index, (the ReLU's y) -> dx; attribute relu.
   static MaxPool2d backward(const KernelDescription& d) {
-    checkCounts(d, {2}, 1);
+    const bool reluBackward = readReluBackward(d, 2);
     checkIndex(d, d.inputs[1]);
-    return {Pool2d(d, d.outputs[0], d.inputs[0])};
+    MaxPool2d pool{Pool2d(d, d.outputs[0], d.inputs[0])};
+    pool.reluBackward = reluBackward;
+    return pool;
   }
 
  private:

@@ -1,6 +1,7 @@
 // What maxPool2d and avgPool2d have in common.
 #pragma once
 
+#include "relu.h"
 #include "window.h"
 
 namespace mlpconv {
@@ -11,6 +12,8 @@ struct Pool2d {
   std::vector<int64_t> x;
   std::vector<int64_t> y;
   Window window;
+  /// Whether dx becomes the gradient of the ReLU that x came out of.
+  bool reluBackward = false;
 
   TensorSpec xSpec() const { return {dtype, x}; }
   TensorSpec ySpec() const { return {dtype, y}; }

@@ -28,6 +28,15 @@ struct Relu {
   }
 };
 
+/// Whether an op of `inputs` inputs, which makes the gradient dx, is followed by a ReLU's backward: attribute
+/// relu. It then has one input more, that ReLU's y. Throws OptionError, ShapeError, DTypeError.
+inline bool readReluBackward(const KernelDescription& d, size_t inputs) {
+  const bool relu = d.attributes.boolean("relu");
+  checkCounts(d, {inputs + (relu ? 1 : 0)}, 1);
+  if (relu) checkTensor(d, "the ReLU's y", d.inputs[inputs], d.outputs[0]);
+  return relu;
+}
+
 /// One element of reluBackward. It works on the numbers' bits, so that compilers see a select between
 /// integers: as such, those of numbers above 0 are 1 to infinity's, and a NaN's are not.
 template <typename Word>

@@ -28,7 +28,8 @@ const AttributeMap convolution = {{"stride", Numbers{2, 1}},
 const AttributeMap pooling = {{"stride", Numbers{2, 2}},
                               {"padding", Numbers{1, 1}},
                               {"kernelSize", Numbers{3, 2}},
-                              {"countIncludePad", true}};
+                              {"countIncludePad", true},
+                              {"relu", false}};
 
 AttributeMap with(AttributeMap attributes, const std::string& name, const Attributes::Value& value) {
   attributes[name] = value;
@@ -111,9 +112,27 @@ void testGradients() {
   const auto weights = [&](const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs) {
     return Conv2d::backwardWeights(describe("conv2dBackwardWeights", convolution, inputs, outputs));
   };
-  check(data({y, weight}, {x}).x == x.shape, "dx's shape to be read");
-  checkThrows<ShapeError>([&] { data({y, weight}, {f32({2, 3, 9, 5})}); }, "y's height to be 5");
-  checkThrows<ShapeError>([&] { data({y, weight}, {x, x}); }, "1 outputs");
+  check(data({y, weight, x}, {x}).x == x.shape, "dx's shape to be read");
+  check(data({y, weight, x}, {x}).reluBackward, "the ReLU behind it to be read");
+  check(!Conv2d::backwardData(
+             describe("conv2dBackwardData", with(convolution, "relu", false), {y, weight}, {x}))
+             .reluBackward,
+        "no ReLU behind it to be read");
+  const TensorSpec other = f32({2, 3, 9, 5});
+  checkThrows<ShapeError>([&] { data({y, weight, other}, {other}); }, "y's height to be 5");
+  checkThrows<ShapeError>([&] { data({y, weight, x}, {x, x}); }, "1 outputs");
+  checkThrows<ShapeError>([&] { data({y, weight}, {x}); }, "3 inputs");
+  checkThrows<ShapeError>([&] { data({y, weight, y}, {x}); }, "the ReLU's y to be float32[2,3,7,5]");
+  checkThrows<DTypeError>(
+      [&] {
+        data({y, weight, bf16(x.shape)}, {x});
+      },
+      "the ReLU's y to be float32[2,3,7,5]");
+  checkThrows<OptionError>(
+      [&] {
+        Conv2d::backwardData(describe("conv2dBackwardData", {}, {y, weight}, {x}));
+      },
+      "'relu'");
   check(weights({x, y}, {weight, f32({4})}).bias, "dbias to be read");
   check(!weights({x, y}, {weight}).bias, "dbias to be optional");
   checkThrows<ShapeError>([&] { weights({x, y}, {weight, f32({3})}); }, "dbias to be float32[4]");
@@ -138,10 +157,16 @@ void testLinear() {
             describe("linearBackwardWeights", attributes, {f32({2, 3}), f32({2, 4})}, {f32({4, 3})}))
             .accumulate,
         "accumulate to be read");
-  check(
-      Linear::backwardData(describe("linearBackwardData", {}, {f32({2, 4}), f32({4, 3})}, {f32({2, 3})})).y ==
-          Sizes{2, 4},
-      "dy to be read");
+  check(Linear::backwardData(
+            describe("linearBackwardData", attributes, {f32({2, 4}), f32({4, 3})}, {f32({2, 3})}))
+                .y == Sizes{2, 4},
+        "dy to be read");
+  checkThrows<ShapeError>(
+      [&] {
+        Linear::backwardData(describe("linearBackwardData", with(attributes, "relu", true),
+                                      {f32({2, 4}), f32({4, 3}), f32({3, 2})}, {f32({2, 3})}));
+      },
+      "the ReLU's y to be float32[2,3]");
 }
 
 void testPools() {
@@ -174,12 +199,24 @@ void testPools() {
         "dx's shape");
   checkThrows<ShapeError>([&] { MaxPool2d::backward(describe("maxPool2dBackward", pooling, {y}, {x})); },
                           "2 inputs");
+  const AttributeMap both = with(pooling, "relu", true);
+  check(MaxPool2d::backward(describe("maxPool2dBackward", both, {y, opaque, x}, {x})).reluBackward,
+        "the ReLU behind it to be read");
+  checkThrows<ShapeError>(
+      [&] {
+        MaxPool2d::backward(describe("maxPool2dBackward", both, {y, opaque, y}, {x}));
+      },
+      "the ReLU's y to be float32[2,3,7,6]");
 
   check(AvgPool2d::forward(describe("avgPool2d", pooling, {x}, {y})).countIncludePad,
         "countIncludePad to be read");
   check(AvgPool2d::backward(describe("avgPool2dBackward", pooling, {y}, {x})).y == y.shape, "dy's shape");
   checkThrows<ShapeError>([&] { AvgPool2d::backward(describe("avgPool2dBackward", pooling, {x}, {y})); },
                           "y's height to be 2");
+  check(AvgPool2d::backward(describe("avgPool2dBackward", both, {y, x}, {x})).reluBackward,
+        "the ReLU behind it to be read");
+  checkThrows<ShapeError>([&] { AvgPool2d::backward(describe("avgPool2dBackward", both, {y}, {x})); },
+                          "2 inputs");
   checkThrows<OptionError>(
       [&] { AvgPool2d::forward(describe("avgPool2d", with(pooling, "countIncludePad", 1.0), {x}, {y})); },
       "'countIncludePad'");

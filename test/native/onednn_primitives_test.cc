@@ -49,6 +49,19 @@ AttributeMap with(AttributeMap attributes, const std::string& name, const Attrib
   return attributes;
 }
 
+/// A kernel that makes dx, with a ReLU's backward behind it and without.
+void checkGradient(Device& device, const std::string& op, const AttributeMap& attributes,
+                   std::vector<Tensor> inputs, const TensorSpec& xSpec, Values dx) {
+  const Bytes plain = runKernel(device, op, with(attributes, "relu", false), inputs, {xSpec})[0];
+  if (!dx.empty()) checkEqual(plain, xSpec, dx, "dx");
+  inputs.push_back(integerTensor(xSpec, 2, 6));
+  const Values y = inputs.back().values();
+  Values masked = decode(xSpec.dtype, plain);
+  for (size_t i = 0; i < masked.size(); ++i) masked[i] = y[i] > 0 ? masked[i] : 0;
+  checkEqual(runKernel(device, op, with(attributes, "relu", true), inputs, {xSpec})[0], xSpec, masked,
+             "dx with ReLU");
+}
+
 void testConvolution(Device& device, const Shape& shape, DType dtype) {
   const Tensor x = integerTensor(shape.x(dtype), limitOf(dtype), 1);
   const Tensor dy = integerTensor(shape.y(dtype), limitOf(dtype), 2);
@@ -87,8 +100,7 @@ void testConvolution(Device& device, const Shape& shape, DType dtype) {
     checkEqual(runKernel(device, "conv2d", attributes, {x, weight, bias}, {dy.spec})[0], dy.spec, biased,
                what + " and bias");
   }
-  checkEqual(runKernel(device, "conv2dBackwardData", shape.convolution(), {dy, weight}, {x.spec})[0], x.spec,
-             dx, "dx");
+  checkGradient(device, "conv2dBackwardData", shape.convolution(), {dy, weight}, x.spec, dx);
 
   const AttributeMap once = with(shape.convolution(), "accumulate", false);
   const auto gradients =
@@ -141,7 +153,7 @@ void testLinear(Device& device, int64_t n, int64_t in, int64_t out, DType dtype)
     checkEqual(runKernel(device, "linear", attributes, {x, weight, bias}, {ySpec})[0], ySpec, biased,
                "y and bias");
   }
-  checkEqual(runKernel(device, "linearBackwardData", {}, {dy, weight}, {xSpec})[0], xSpec, dx, "dx");
+  checkGradient(device, "linearBackwardData", {}, {dy, weight}, xSpec, dx);
   const auto gradients = runKernel(device, "linearBackwardWeights", {{"accumulate", false}}, {smallX, dy},
                                    {weight.spec, bias.spec});
   checkEqual(gradients[0], weight.spec, dweight, "dweight");
@@ -184,8 +196,7 @@ void testMaxPool(Device& device, const Shape& shape, DType dtype) {
   checkEqual(runKernel(device, "maxPool2d", attributes, {x}, {ySpec})[0], ySpec, y, "y without index");
   const auto outputs = runKernel(device, "maxPool2d", attributes, {x}, {ySpec, indexSpec});
   checkEqual(outputs[0], ySpec, y, "y");
-  checkEqual(runKernel(device, "maxPool2dBackward", attributes, {dy, Tensor(outputs[1])}, {xSpec})[0], xSpec,
-             dx, "dx");
+  checkGradient(device, "maxPool2dBackward", attributes, {dy, Tensor(outputs[1])}, xSpec, dx);
 }
 
 void testAvgPool(Device& device, const Shape& shape, DType dtype, bool countIncludePad) {
@@ -216,7 +227,9 @@ void testAvgPool(Device& device, const Shape& shape, DType dtype, bool countIncl
     }
   };
   near(runKernel(device, "avgPool2d", attributes, {x}, {dy.spec})[0], dy.spec, y, "y");
-  near(runKernel(device, "avgPool2dBackward", attributes, {dy}, {x.spec})[0], x.spec, dx, "dx");
+  near(runKernel(device, "avgPool2dBackward", with(attributes, "relu", false), {dy}, {x.spec})[0], x.spec, dx,
+       "dx");
+  checkGradient(device, "avgPool2dBackward", attributes, {dy}, x.spec, {});
 }
 
 void testElementWise(Device& device, DType dtype) {
