@@ -11,7 +11,7 @@
     {
       'target_name': 'mlpconv_onednn',
       'sources': [
-        '<!@(node -p "[\'napi\', \'core\', \'onednn\', \'onednn/simd\', \'onednn/winograd\'].flatMap((folder) => fs.readdirSync(\'native/\' + folder).filter((file) => file.endsWith(\'.cc\')).map((file) => \'native/\' + folder + \'/\' + file)).join(\' \')")',
+        '<!@(node -p "[\'napi\', \'core\', \'onednn\', \'onednn/pointwise\', \'onednn/simd\', \'onednn/winograd\'].flatMap((folder) => fs.readdirSync(\'native/\' + folder).filter((file) => file.endsWith(\'.cc\')).map((file) => \'native/\' + folder + \'/\' + file)).join(\' \')")',
       ],
       'defines': [
         'NAPI_VERSION=8',

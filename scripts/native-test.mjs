@@ -41,7 +41,7 @@ function objectOf(source) {
 async function main(wanted) {
   const { include, library } = await findOneDnn()
   const core = await sourcesIn('native/core')
-  const onednn = (await Promise.all(['', '/simd', '/winograd'].map((part) => sourcesIn(`native/onednn${part}`)))).flat()
+  const onednn = (await Promise.all(['', '/pointwise', '/simd', '/winograd'].map((part) => sourcesIn(`native/onednn${part}`)))).flat()
   const tests = (await sourcesIn('test/native')).filter((test) =>
     test.endsWith('_test.cc') && (wanted.length === 0 || wanted.some((part) => test.includes(part))))
   if (tests.length === 0) throw new SetupError(`no test in test/native is named like ${wanted.join(' or ')}`)

@@ -4,6 +4,7 @@
 
 #include "affine.h"
 #include "kernels.h"
+#include "pointwise/pointwise.h"
 #include "reluBackward.h"
 #include "winograd/winograd.h"
 
@@ -56,9 +57,15 @@ auto chooseImplementation(const Conv2d& conv, int64_t rowSize, const Create& cre
   return first;
 }
 
-std::shared_ptr<Kernel> backwardData(const OneDnnDevice& device, const Conv2d& conv) {
+/// Whether it is a product of matrices.
+bool isPointwise(const Conv2d& conv) {
+  using Size = std::vector<int64_t>;
+  const auto& [kernelSize, stride, padding] = conv.window;
+  return kernelSize == Size{1, 1} && stride == Size{1, 1} && padding == Size{0, 0};
+}
+
+std::shared_ptr<Kernel> primitiveBackwardData(const OneDnnDevice& device, const Conv2d& conv) {
   using Primitive = dnnl::convolution_backward_data;
-  if (auto kernel = winograd::tryBackwardData(device, conv)) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
   const auto& [kernelSize, stride, padding] = conv.window;
@@ -83,13 +90,16 @@ std::shared_ptr<Kernel> createConv2d(OneDnnDevice& device, const KernelDescripti
 
 std::shared_ptr<Kernel> createConv2dBackwardData(OneDnnDevice& device, const KernelDescription& description) {
   const Conv2d conv = checked(description, Conv2d::backwardData(description));
-  return andReluBackward(device, conv.reluBackward, conv.xSpec(), backwardData(device, conv));
+  if (auto kernel = winograd::tryBackwardData(device, conv)) return kernel;
+  if (auto kernel = isPointwise(conv) ? pointwise::tryBackwardData(device, conv) : nullptr) return kernel;
+  return andReluBackward(device, conv.reluBackward, conv.xSpec(), primitiveBackwardData(device, conv));
 }
 
 std::shared_ptr<Kernel> createConv2dBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
   const Conv2d conv = checked(description, Conv2d::backwardWeights(description));
   if (auto kernel = winograd::tryBackwardWeights(device, conv)) return kernel;
+  if (auto kernel = isPointwise(conv) ? pointwise::tryBackwardWeights(device, conv) : nullptr) return kernel;
   const Team team(teamSize(device, conv));
   const AffineLayouts layouts(conv);
   const auto& [kernelSize, stride, padding] = conv.window;

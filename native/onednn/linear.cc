@@ -2,6 +2,7 @@
 
 #include "affine.h"
 #include "kernels.h"
+#include "pointwise/pointwise.h"
 #include "reluBackward.h"
 
 namespace mlpconv {
@@ -23,6 +24,7 @@ std::shared_ptr<Kernel> createLinear(OneDnnDevice& device, const KernelDescripti
 
 std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const KernelDescription& description) {
   const Linear linear = Linear::backwardData(description);
+  if (auto kernel = pointwise::tryBackwardData(device, linear)) return kernel;
   const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);
   auto kernel = affineBackwardData<dnnl::inner_product_backward_data>(
@@ -34,6 +36,7 @@ std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const Ker
 std::shared_ptr<Kernel> createLinearBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
   const Linear linear = Linear::backwardWeights(description);
+  if (auto kernel = pointwise::tryBackwardWeights(device, linear)) return kernel;
   const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);
   return affineBackwardWeights<dnnl::inner_product_backward_weights>(

@@ -59,7 +59,8 @@ std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& con
 std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::backwardData(conv);
   if (!isChosen(conv, problem)) return nullptr;
-  return kernels()->createForward(problem, true, Epilogue::none, teamSize(device, conv));
+  const Epilogue epilogue = conv.reluBackward ? Epilogue::reluBackward : Epilogue::none;
+  return kernels()->createForward(problem, true, epilogue, teamSize(device, conv));
 }
 
 std::shared_ptr<Kernel> tryBackwardWeights(const OneDnnDevice& device, const Conv2d& conv) {
