@@ -108,6 +108,18 @@ export interface NativePlan {
    * only after `cancel()`. `byteOffsets[i]` is where slot i begins in `buffers[i]`.
    */
   run(steps: number, buffers: readonly NativeBuffer[], byteOffsets: readonly number[]): Promise<number>
+  /** Runs steps likewise and times each kernel, which costs a little, and on a GPU a wait for each of them. */
+  profile(steps: number, buffers: readonly NativeBuffer[], byteOffsets: readonly number[]): Promise<PlanProfile>
   /** Ends the runs that are under way or waiting, each at the end of its present step. */
   cancel(): void
+}
+
+/** How long steps of a plan took. */
+export interface PlanProfile {
+  /** How many were run in whole. */
+  readonly steps: number
+  /** All of these steps, from begin to end. */
+  readonly seconds: number
+  /** Each kernel call, in the order of the stages; all steps and repeats together. */
+  readonly kernelSeconds: readonly number[]
 }

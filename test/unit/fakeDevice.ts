@@ -39,7 +39,7 @@ export function fakeDevice(kernelOf: FakeKernel = () => ({})): Device {
           ...kernelOf(description),
         })),
       ),
-    createPlan: (): NativePlan => ({ run: refuse, cancel: refuse }),
+    createPlan: (): NativePlan => ({ run: refuse, profile: refuse, cancel: refuse }),
     write: (buffer, byteOffset, data) => {
       bytesOf(buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), byteOffset)
       return Promise.resolve()
