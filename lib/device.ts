@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { requireOptions } from './check.js'
 import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
-import type { NativeAddon, NativeBuffer, NativeDevice, PlanProfile } from './native/binding.js'
+import type { NativeAddon, NativeBuffer, NativeDevice, Peaks, PlanProfile } from './native/binding.js'
 import { addonPath, buildCommand, loadAddon, wrapNativeError } from './native/load.js'
 import { describe } from './ops/check.js'
 import { ops } from './ops/list.js'
@@ -82,6 +82,11 @@ export class Device {
   ): Promise<PlanProfile> {
     const { buffers, byteOffsets } = this.#bind(compiled, bindings)
     return cancellable(compiled, () => compiled.plan.profile(signal?.aborted ? 0 : steps, buffers, byteOffsets), signal)
+  }
+
+  /** Measures what the device can do at most; half a second. Undefined on a GPU, which has no such measurement. */
+  async measurePeaks(): Promise<Peaks | undefined> {
+    return guardAsync(() => this.native.measurePeaks())
   }
 
   #bind(

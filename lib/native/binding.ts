@@ -49,8 +49,18 @@ export interface NativeDevice {
   write(buffer: NativeBuffer, byteOffset: number, data: ArrayBufferView): Promise<void>
   /** Reads bytes in its turn. */
   read(buffer: NativeBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>
+  /** Measures what the device can do at most, in its turn, on all threads; undefined on a GPU, which has no such measurement. */
+  measurePeaks(): Promise<Peaks | undefined>
   /** Waits for nothing: pending work ends soon and rejects with ERR_DISPOSED, which later calls throw. */
   dispose(): void
+}
+
+/** What a device can do at most. */
+export interface Peaks {
+  /** Multiply-adds in float32, each of them two, per second. */
+  readonly flops: number
+  /** Bytes of memory per second, read and written. */
+  readonly bandwidth: number
 }
 
 /** A piece of device memory. V8 is told of its size. */

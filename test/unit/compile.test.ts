@@ -59,6 +59,7 @@ function fakeDevice(): NativeDevice & { readonly asked: KernelDescription[]; pla
     createBuffer: unused,
     write: unused,
     read: unused,
+    measurePeaks: unused,
     dispose: unused,
   }
 }

@@ -46,6 +46,7 @@ export function fakeDevice(kernelOf: FakeKernel = () => ({})): Device {
     },
     read: (buffer, byteOffset, byteLength) =>
       Promise.resolve(bytesOf(buffer).slice(byteOffset, byteOffset + byteLength).buffer),
+    measurePeaks: () => Promise.resolve(undefined),
     dispose: () => undefined,
   }
   return new Device('fake', 'onednn', native)
