@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { requireOptions } from './check.js'
 import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
-import type { NativeAddon, NativeBuffer, NativeDevice } from './native/binding.js'
+import type { NativeAddon, NativeBuffer, NativeDevice, Peaks, PlanProfile } from './native/binding.js'
 import { addonPath, buildCommand, loadAddon, wrapNativeError } from './native/load.js'
 import { describe } from './ops/check.js'
 import { ops } from './ops/list.js'
@@ -65,22 +65,36 @@ export class Device {
    */
   async run(compiled: CompiledGraph, steps: number, bindings: readonly Binding[], signal?: AbortSignal): Promise<number> {
     if (signal?.aborted) return 0
+    const { buffers, byteOffsets } = this.#bind(compiled, bindings)
+    return cancellable(compiled, () => compiled.plan.run(steps, buffers, byteOffsets), signal)
+  }
+
+  /**
+   * Runs steps as `run` does and times each kernel. The kernel calls are those of the compiled graph's nodes, in order.
+   *
+   * @param bindings the graph's inputs, then its outputs
+   */
+  async profile(
+    compiled: CompiledGraph,
+    steps: number,
+    bindings: readonly Binding[],
+    signal?: AbortSignal,
+  ): Promise<PlanProfile> {
+    const { buffers, byteOffsets } = this.#bind(compiled, bindings)
+    return cancellable(compiled, () => compiled.plan.profile(signal?.aborted ? 0 : steps, buffers, byteOffsets), signal)
+  }
+
+  /** Measures what the device can do at most; half a second. Undefined on a GPU, which has no such measurement. */
+  async measurePeaks(): Promise<Peaks | undefined> {
+    return guardAsync(() => this.native.measurePeaks())
+  }
+
+  #bind(
+    compiled: CompiledGraph,
+    bindings: readonly Binding[],
+  ): { readonly buffers: readonly NativeBuffer[]; readonly byteOffsets: readonly number[] } {
     const all = [{ buffer: this.#arenaOf(compiled.memory.arenaBytes), byteOffset: 0 }, ...bindings]
-    const cancel = (): void => {
-      compiled.plan.cancel()
-    }
-    signal?.addEventListener('abort', cancel)
-    try {
-      return await guardAsync(() =>
-        compiled.plan.run(
-          steps,
-          all.map(({ buffer }) => buffer),
-          all.map(({ byteOffset }) => byteOffset),
-        ),
-      )
-    } finally {
-      signal?.removeEventListener('abort', cancel)
-    }
+    return { buffers: all.map(({ buffer }) => buffer), byteOffsets: all.map(({ byteOffset }) => byteOffset) }
   }
 
   #arenaOf(bytes: number): NativeBuffer {
@@ -91,6 +105,19 @@ export class Device {
       this.#arena = this.allocate(bytes)
     }
     return this.#arena
+  }
+}
+
+/** Runs a plan, whose steps end early when `signal` is aborted. */
+async function cancellable<T>({ plan }: CompiledGraph, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const cancel = (): void => {
+    plan.cancel()
+  }
+  signal?.addEventListener('abort', cancel)
+  try {
+    return await guardAsync(work)
+  } finally {
+    signal?.removeEventListener('abort', cancel)
   }
 }
 

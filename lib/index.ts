@@ -1,6 +1,7 @@
 /** mlpconv: convolutional networks trained from Node. */
 export * from './errors.js'
 export { openDevice, type Device, type DeviceName, type OpenOptions } from './device.js'
+export type { Peaks } from './native/binding.js'
 export type { DType, TensorSpec } from './graph/graph.js'
 export type { ConvolutionPrecision, Tracer, TraceOptions } from './graph/trace.js'
 export { jit, vjp, type Jitted, type Traceable, type VjpOptions, type VjpResult } from './jit.js'
@@ -44,5 +45,6 @@ export {
 } from './models/nin.js'
 export { recipes, type Recipe, type RecipeName } from './models/recipes.js'
 export { benchmark, type BenchmarkOptions, type Direction, type LayerTiming } from './bench/benchmark.js'
+export { profile, type NodeProfile, type ProfileOptions, type StepProfile } from './bench/profile.js'
 export type { LayerInput } from './bench/layer.js'
 export { median, quantile } from './bench/statistics.js'

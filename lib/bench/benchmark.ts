@@ -4,13 +4,15 @@ import { guardAsync, resolveDevice, type Device, type DeviceName } from '../devi
 import { OptionError } from '../errors.js'
 import { compile } from '../graph/compile.js'
 import { differentiate } from '../graph/differentiate.js'
-import { byteLength, elementCount } from '../graph/graph.js'
+import { byteLength, elementCount, type TensorSpec } from '../graph/graph.js'
 import { simplify } from '../graph/simplify.js'
 import { GraphBuilder } from '../graph/trace.js'
-import { flopsOf } from '../nn/cost.js'
+import { flopsOf, sum } from '../nn/cost.js'
+import { activationTypes } from '../ops/op.js'
+import { opDefinition } from '../ops/list.js'
 import { Random } from '../random.js'
 import { Tensor } from '../tensor.js'
-import { applyLayer, inputsOf, parseLayer, shapesOf, type LayerInput } from './layer.js'
+import { applyLayer, directionsOf, inputsOf, parametersOf, parseLayer, type LayerInput } from './layer.js'
 
 /** `backward` is the gradients of all inputs, and what they need of forward. */
 export type Direction = 'forward' | 'backward'
@@ -36,7 +38,7 @@ export interface LayerTiming {
   readonly seconds: readonly number[]
   /** A multiply-add is two. */
   readonly flops: number
-  /** What must at least be read and written: all inputs and results. */
+  /** What must at least be read and written: all inputs and results, and what is updated in place. */
   readonly bytes: number
   readonly parameters: number
   /** Bytes of inputs, results and what lies between them. */
@@ -58,28 +60,31 @@ export async function benchmark(layer: LayerInput, options: BenchmarkOptions = {
   if (!(seconds >= 0 && seconds <= 3600)) throw new OptionError('benchmark: seconds must be a number from 0 to 3600')
   const device = resolveDevice(options.device)
 
+  if (!directionsOf(parsed).includes(direction)) throw new OptionError(`benchmark: ${parsed.kind} has no ${direction}`)
+
   const builder = new GraphBuilder({ training: true })
   const inputs = inputsOf(parsed, dtype).map((spec) => builder.input(spec))
-  const y = applyLayer(parsed, inputs)
-  const outputs = [y]
+  const outputs = applyLayer(parsed, inputs)
   if (direction === 'backward') {
-    const dy = builder.input(y)
+    const [y] = outputs
+    const wanted = inputs.filter(isFloat)
+    const dy = builder.input(y!)
     inputs.push(dy)
-    const gradients = differentiate(builder, [[y, dy]], inputs.slice(0, -1))
+    const gradients = differentiate(builder, [[y!, dy]], wanted)
     outputs.splice(0, 1, ...gradients.filter((gradient) => gradient !== undefined))
   }
-  const graph = builder.build(outputs)
   // Without what no result needs, such as a convolution's own output in backward.
-  const simplified = simplify(graph)
+  const graph = simplify(builder.build(outputs))
   const compiled = await guardAsync(() => compile(graph, device.backend, device.native))
 
   const random = new Random(0)
   const owned: Tensor[] = []
   const own = (made: Tensor): Tensor => (owned.push(made), made)
   try {
-    for (const { shape, dtype: type } of inputs) {
-      const values = Float32Array.from({ length: elementCount(shape) }, () => 2 * random.float() - 1)
-      own(await Tensor.from(values, shape, { dtype: type, device }))
+    for (const spec of inputs) {
+      const tensor = own(Tensor.zeros(device, spec.shape, spec.dtype))
+      if (!isFloat(spec)) continue
+      await tensor.assign(Float32Array.from({ length: elementCount(spec.shape) }, () => 2 * random.float() - 1))
     }
     for (const { shape, dtype: type } of outputs) own(Tensor.zeros(device, shape, type))
     const bindings = owned.map(({ binding }) => binding)
@@ -96,15 +101,18 @@ export async function benchmark(layer: LayerInput, options: BenchmarkOptions = {
     }
     const samples: number[] = []
     while (samples.length < repeats) samples.push((await time(runs)) / runs)
-    const bytes = owned.reduce((sum, { shape, dtype: type }) => sum + byteLength({ shape, dtype: type }), 0)
+    const bound = sum(owned.map(byteLength))
+    const mutated = graph.nodes.flatMap(({ op, inputs: ids }) => (opDefinition(op).mutates ?? []).map((i) => ids[i]!))
     return {
       seconds: samples,
-      flops: simplified.nodes.reduce((sum, node) => sum + flopsOf(simplified, node), 0),
-      bytes,
-      parameters: shapesOf(parsed).parameters.reduce((sum, shape) => sum + elementCount(shape), 0),
-      memory: bytes + compiled.memory.arenaBytes,
+      flops: sum(graph.nodes.map((node) => flopsOf(graph, node))),
+      bytes: bound + sum(mutated.map((id) => byteLength(graph.values[id]!))),
+      parameters: parametersOf(parsed),
+      memory: bound + compiled.memory.arenaBytes,
     }
   } finally {
     for (const made of owned) made.dispose()
   }
 }
+
+const isFloat = ({ dtype }: TensorSpec): boolean => activationTypes.includes(dtype)

@@ -1,6 +1,6 @@
 /** The layers that `mlpconv bench` times when it is told none: data, by name. */
-import { directions, type Direction } from './benchmark.js'
-import type { LayerInput } from './layer.js'
+import type { Direction } from './benchmark.js'
+import { directionsOf, type LayerInput } from './layer.js'
 
 /** One thing to time. */
 export interface BenchCase {
@@ -41,35 +41,59 @@ function oneByOne(set: string, shape: Shape): Omit<BenchCase, 'direction'>[] {
 
 const batch = 64
 
-/** Every op of NiN at 224x224, alone; what repeats is there once. */
-const ninOps: readonly (readonly [string, LayerInput])[] = [
-  ['11x11 convolution, stride 4', { kind: 'conv2d', input: [batch, 1, 224, 224], outChannels: 96, kernelSize: 11, stride: 4 }],
-  ['5x5 convolution', { kind: 'conv2d', input: [batch, 96, 26, 26], outChannels: 256, kernelSize: 5, padding: 2 }],
-  ['3x3 convolution', { kind: 'conv2d', input: [batch, 256, 12, 12], outChannels: 384, kernelSize: 3, padding: 1 }],
-  ['3x3 convolution to classes', { kind: 'conv2d', input: [batch, 384, 5, 5], outChannels: 10, kernelSize: 3, padding: 1 }],
-  ['ReLU', { kind: 'relu', input: [batch, 96, 54, 54] }],
-  ['3x3 max pooling, stride 2', { kind: 'maxPool2d', input: [batch, 96, 54, 54], kernelSize: 3, stride: 2 }],
-  ['dropout', { kind: 'dropout', input: [batch, 384, 5, 5] }],
-  ['5x5 average pooling', { kind: 'avgPool2d', input: [batch, 10, 5, 5], kernelSize: 5, stride: 5 }],
-]
+/** A side of what a window makes that slides over `pixels`. */
+const slid = (pixels: number, kernel: number, stride: number): number => Math.floor((pixels - kernel) / stride) + 1
 
-const ninShapes: readonly Shape[] = [
-  [batch, 96, 54],
-  [batch, 256, 26],
-  [batch, 384, 12],
-  [batch, 10, 5],
-]
+/** The sides of NiN's blocks for an image's. */
+function blockSides(image: number): readonly [number, number, number, number] {
+  const first = slid(image, 11, 4)
+  const second = slid(first, 3, 2)
+  const third = slid(second, 3, 2)
+  return [first, second, third, slid(third, 3, 2)]
+}
+
+/** Each op of NiN on images of this size, alone, without its 1x1 convolutions; what repeats is there once. */
+function otherOps(image: number): Omit<BenchCase, 'direction'>[] {
+  const [first, second, third, fourth] = blockSides(image)
+  const layers: readonly (readonly [form: string, layer: LayerInput])[] = [
+    ['11x11 convolution, stride 4', { kind: 'conv2d', input: [batch, 1, image, image], outChannels: 96, kernelSize: 11, stride: 4 }],
+    ['5x5 convolution', { kind: 'conv2d', input: [batch, 96, second, second], outChannels: 256, kernelSize: 5, padding: 2 }],
+    ['3x3 convolution', { kind: 'conv2d', input: [batch, 256, third, third], outChannels: 384, kernelSize: 3, padding: 1 }],
+    ['3x3 convolution to classes', { kind: 'conv2d', input: [batch, 384, fourth, fourth], outChannels: 10, kernelSize: 3, padding: 1 }],
+    ['ReLU', { kind: 'relu', input: [batch, 96, first, first] }],
+    ['3x3 max pooling, stride 2', { kind: 'maxPool2d', input: [batch, 96, first, first], kernelSize: 3, stride: 2 }],
+    ['dropout', { kind: 'dropout', input: [batch, 384, fourth, fourth] }],
+    ['global average pooling', { kind: 'avgPool2d', input: [batch, 10, fourth, fourth], kernelSize: fourth, stride: fourth }],
+  ]
+  return layers.map(([form, layer]) => ({ group: `NiN: its other ops at ${image}x${image}, batch ${batch}`, form, layer }))
+}
+
+/** What is the same at every size: the loss, and the update of NiN's parameters. */
+const lossAndUpdate: readonly Omit<BenchCase, 'direction'>[] = [
+  { form: 'softmax cross-entropy', layer: { kind: 'crossEntropy', rows: batch, classes: 10 } as const },
+  { form: 'SGD update', layer: { kind: 'sgd', parameters: 1_992_166 } as const },
+].map((one) => ({ group: `NiN: loss and update, batch ${batch}`, ...one }))
+
+/** What NiN's 1x1 convolutions compute on. */
+function oneByOneShapes(image: number): Shape[] {
+  const channels = [96, 256, 384, 10]
+  return blockSides(image).map((side, i) => [batch, channels[i]!, side])
+}
+
+/** The size of the references, and that of the recipe `fast`. */
+const imageSides = [224, 96] as const
 
 const sweepShapes: readonly Shape[] = [32, 128, 512].flatMap((channels) =>
   [1, 7, 28].flatMap((pixels) => [1, batch].map((images): Shape => [images, channels, pixels])),
 )
 
-/** All of it, forward and backward. */
+/** All of it, in each direction that there is. */
 export const catalog: readonly BenchCase[] = [
-  ...ninOps.map(([form, layer]) => ({ group: 'NiN: its other ops, batch 64', form, layer })),
-  ...ninShapes.flatMap((shape) => oneByOne('NiN', shape)),
+  ...imageSides.flatMap(otherOps),
+  ...lossAndUpdate,
+  ...imageSides.flatMap(oneByOneShapes).flatMap((shape) => oneByOne('NiN', shape)),
   ...sweepShapes.flatMap((shape) => oneByOne('sweep', shape)),
-].flatMap((one) => directions.map((direction) => ({ ...one, direction })))
+].flatMap((one) => directionsOf(one.layer).map((direction) => ({ ...one, direction })))
 
 /** The name that `--filter` looks into and `--baseline` compares by. */
 export function caseName({ group, form, direction }: Omit<BenchCase, 'layer'>): string {

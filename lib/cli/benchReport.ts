@@ -1,7 +1,7 @@
 /** The rows of a run of benchmarks: their schema, what they say to people, and how they compare with older ones. */
 import { z } from 'zod'
 import { median, quantile } from '../bench/statistics.js'
-import { formatColumns, formatCount } from './output.js'
+import { formatColumns, formatCount, formatRate, formatTime } from './output.js'
 
 const sample = z.array(z.number().positive()).min(1)
 
@@ -31,14 +31,6 @@ export const reportSchema = z.object({
 export type Row = z.infer<typeof rowSchema>
 export type Report = z.infer<typeof reportSchema>
 
-/** `1.23 ms`, `45.6 us` */
-export function formatTime(seconds: number): string {
-  if (seconds >= 1) return `${seconds.toPrecision(3)} s`
-  return seconds >= 1e-3 ? `${(seconds * 1e3).toPrecision(3)} ms` : `${(seconds * 1e6).toPrecision(3)} us`
-}
-
-const formatRate = (rate: number): string => (rate >= 99.95 ? rate.toFixed(0) : rate.toPrecision(3))
-
 /** A table for each group. */
 export function formatReport({ rows }: Pick<Report, 'rows'>): string {
   const hasPeer = rows.some(({ peerSeconds }) => peerSeconds !== undefined)
@@ -59,7 +51,7 @@ export function formatReport({ rows }: Pick<Report, 'rows'>): string {
             formatRate(bytes / time / 1e9),
             parameters > 0 ? formatCount(parameters) : '',
             `${(memory / 2 ** 20).toFixed(1)} MiB`,
-            ...(hasPeer ? [peerSeconds ? formatTime(median(peerSeconds)) : '', peerSeconds ? (median(peerSeconds) / time).toFixed(2) : ''] : []),
+            ...(hasPeer ? [peerSeconds ? formatTime(median(peerSeconds)) : '', peerSeconds ? formatRate(median(peerSeconds) / time) : ''] : []),
           ]
         })
       const header = [...titles, ...(hasPeer ? ['PyTorch', 'ratio'] : [])]

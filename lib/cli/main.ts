@@ -5,8 +5,10 @@ import { MlpconvError, OptionError } from '../errors.js'
 import { benchCommand } from './bench.js'
 import { doctorCommand } from './doctor.js'
 import { evalCommand } from './eval.js'
+import { Interrupted, interruptedCode } from './interrupt.js'
 import { version } from './package.js'
 import { predictCommand } from './predict.js'
+import { profileCommand } from './profile.js'
 import { setupCommand } from './setup.js'
 import { summaryCommand } from './summary.js'
 import { trainCommand } from './train.js'
@@ -26,6 +28,7 @@ for (const command of [
   predictCommand(),
   summaryCommand(),
   benchCommand(),
+  profileCommand(),
   doctorCommand(),
   setupCommand(),
 ]) {
@@ -51,6 +54,7 @@ try {
 /** Says on standard error what went wrong, unless that is said. Returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageCode
+  if (error instanceof Interrupted) return interruptedCode
   const { message, stack } = error as Error
   const isKnown = error instanceof MlpconvError
   const bug = isKnown ? '' : ' (not expected: MLPCONV_DEBUG=1 shows where)'

@@ -45,6 +45,17 @@ export function formatDuration(seconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`
 }
 
+/** Three digits: `1.23 ms`, `45.6 us`, `120 ms`. */
+export function formatTime(seconds: number): string {
+  if (seconds >= 0.9995) return `${formatRate(seconds)} s`
+  return seconds >= 0.9995e-3 ? `${formatRate(seconds * 1e3)} ms` : `${formatRate(seconds * 1e6)} us`
+}
+
+/** Three digits, but at most two behind the point: `0.01`, `12.3`, `1234`. */
+export function formatRate(rate: number): string {
+  return rate.toFixed(rate >= 99.95 ? 0 : rate >= 9.995 ? 1 : 2)
+}
+
 /** Three digits behind the point. */
 export function formatRatio(value: number): string {
   return value.toFixed(3)

@@ -1,10 +1,19 @@
-/** How far training is, on the screen: a bar on a terminal, a line now and then elsewhere. */
+/** How far a command is, on the screen: a bar on a terminal, a line now and then elsewhere. */
 import { Presets, SingleBar } from 'cli-progress'
-import type { Progress } from '../trainer/trainer.js'
-import { formatCount, formatDuration, formatRatio, type Output } from './output.js'
+import type { Output } from './output.js'
 
 /** Seconds between two lines where there is no terminal. */
 const secondsPerLine = 10
+
+/** How far something is. */
+export interface Progress {
+  /** Stands before the bar: what it is. */
+  readonly label: string
+  readonly done: number
+  readonly total: number
+  /** Stand behind it. */
+  readonly facts: string
+}
 
 /** Shows progress. */
 export interface ProgressView {
@@ -15,23 +24,21 @@ export interface ProgressView {
   readonly clear: () => void
 }
 
-/** A view of a run on the output's stream. */
-export function createProgressView(output: Output): ProgressView {
-  return output.stream.isTTY ? barView(output) : lineView(output)
+/** A view on a stream, which is the output's if none is given. */
+export function createProgressView(output: Output, stream = output.stream): ProgressView {
+  return stream.isTTY ? barView(output, stream) : lineView(output, stream)
 }
 
-function barView(output: Output): ProgressView {
-  const format = '{epoch} {bar} {percentage}%  {facts}'
+function barView(output: Output, stream: NodeJS.WriteStream): ProgressView {
+  const format = '{label} {bar} {percentage}%  {facts}'
   const bar = new SingleBar(
-    { format, stream: output.stream, barsize: 24, clearOnComplete: true, fps: 5, synchronousUpdate: false },
+    { format, stream, barsize: 24, clearOnComplete: true, fps: 5, synchronousUpdate: false },
     Presets.shades_classic,
   )
   const view: ProgressView = {
-    update: (progress) => {
-      const { step, stepsPerEpoch } = progress
-      const facts = { epoch: describeEpoch(progress), facts: describeFacts(progress) }
-      if (bar.isActive) bar.update(step, facts)
-      else bar.start(stepsPerEpoch, step, facts)
+    update: ({ done, total, ...texts }) => {
+      if (bar.isActive) bar.update(done, texts)
+      else bar.start(total, done, texts)
     },
     note: (line) => {
       view.clear()
@@ -46,27 +53,16 @@ function barView(output: Output): ProgressView {
   return view
 }
 
-function lineView(output: Output): ProgressView {
+function lineView(output: Output, stream: NodeJS.WriteStream): ProgressView {
   let last = performance.now()
   return {
-    update: (progress) => {
-      const { step, stepsPerEpoch } = progress
+    update: ({ label, done, total, facts }) => {
       if (performance.now() - last < secondsPerLine * 1000) return
       last = performance.now()
-      const percentage = Math.floor((100 * step) / stepsPerEpoch)
-      output.note(`${describeEpoch(progress)} ${String(percentage).padStart(3)}%  ${describeFacts(progress)}`)
+      const percentage = Math.floor((100 * done) / total)
+      stream.write(`${label} ${String(percentage).padStart(3)}%  ${facts}\n`)
     },
     note: output.note,
     clear: () => undefined,
   }
-}
-
-function describeEpoch({ epoch, epochs }: Progress): string {
-  return `epoch ${epoch}/${epochs}`
-}
-
-function describeFacts({ step, stepsPerEpoch, loss, trainAccuracy, examplesPerSecond, secondsLeft }: Progress): string {
-  const rate = `${formatCount(Math.round(examplesPerSecond))} img/s`
-  const left = step === stepsPerEpoch ? 'testing' : `${formatDuration(secondsLeft)} left`
-  return `loss ${formatRatio(loss)}  accuracy ${formatRatio(trainAccuracy)}  ${rate}  ${left}`
 }

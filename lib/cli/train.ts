@@ -4,12 +4,13 @@ import { Command, Option } from 'commander'
 import { DataError } from '../errors.js'
 import { writeBytesAtomic } from '../files.js'
 import type { Epoch } from '../trainer/checkpoint.js'
+import type { Progress } from '../trainer/trainer.js'
 import { renderCurves, type CurvePoint } from './figure.js'
 import { interruptedCode, Interrupted, interruptible } from './interrupt.js'
 import { addDeviceOptions, dtypeOption, integer, number, variantOption } from './options.js'
-import { formatCount, formatRatio, formatSeconds, openOutput, type Output } from './output.js'
+import { formatCount, formatDuration, formatRatio, formatSeconds, openOutput, type Output } from './output.js'
 import { checkpointName, defaultFolder, describePlan, preparePlan, type Plan, type PlanOptions } from './plan.js'
-import { createProgressView, type ProgressView } from './progress.js'
+import { createProgressView, type Progress as BarProgress, type ProgressView } from './progress.js'
 import { fashionMnistName, presets, type Settings } from './settings.js'
 
 const figureName = 'curves.svg'
@@ -111,7 +112,7 @@ async function run(
     signal,
     resume,
     onProgress: (now) => {
-      view.update(now)
+      view.update(describeProgress(now))
       const { loss, trainAccuracy } = now
       const epoch = now.epoch - 1 + now.step / now.stepsPerEpoch
       const isDue = epoch - (curves.at(-1)?.epoch ?? 0) >= 1 / pointsPerEpoch
@@ -125,6 +126,18 @@ async function run(
     const { loss, trainAccuracy, testAccuracy, examplesPerSecond, seconds } = epoch
     output.json({ epoch: epoch.epoch, loss, trainAccuracy, testAccuracy, examplesPerSecond, seconds })
     if (figure !== undefined) await writeBytesAtomic(figure, await renderCurves(curves, titleOf(settings)), DataError)
+  }
+}
+
+function describeProgress(now: Progress): BarProgress {
+  const { epoch, epochs, step, stepsPerEpoch, loss, trainAccuracy, examplesPerSecond, secondsLeft } = now
+  const rate = `${formatCount(Math.round(examplesPerSecond))} img/s`
+  const left = step === stepsPerEpoch ? 'testing' : `${formatDuration(secondsLeft)} left`
+  return {
+    label: `epoch ${epoch}/${epochs}`,
+    done: step,
+    total: stepsPerEpoch,
+    facts: `loss ${formatRatio(loss)}  accuracy ${formatRatio(trainAccuracy)}  ${rate}  ${left}`,
   }
 }
 

@@ -16,6 +16,8 @@ export interface CompiledGraph {
   byteLengthOf(id: ValueId): number
   /** Bytes of scratch memory of a node's kernel. */
   workspaceBytesOf(node: Node): number
+  /** How the library does a node, for people; may be empty. */
+  implementationOf(node: Node): string
 }
 
 /** How to compile. */
@@ -55,7 +57,8 @@ export async function compile(
         }),
     })),
   })
-  return { plan, graph, memory, byteLengthOf, workspaceBytesOf }
+  const implementationOf = (node: Node): string => kernels.get(node)!.implementation
+  return { plan, graph, memory, byteLengthOf, workspaceBytesOf, implementationOf }
 }
 
 function orderByStage(graph: Graph): Graph {

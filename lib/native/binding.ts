@@ -49,8 +49,18 @@ export interface NativeDevice {
   write(buffer: NativeBuffer, byteOffset: number, data: ArrayBufferView): Promise<void>
   /** Reads bytes in its turn. */
   read(buffer: NativeBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>
+  /** Measures what the device can do at most, in its turn, on all threads; undefined on a GPU, which has no such measurement. */
+  measurePeaks(): Promise<Peaks | undefined>
   /** Waits for nothing: pending work ends soon and rejects with ERR_DISPOSED, which later calls throw. */
   dispose(): void
+}
+
+/** What a device can do at most. */
+export interface Peaks {
+  /** Multiply-adds in float32, each of them two, per second. */
+  readonly flops: number
+  /** Bytes of memory per second, read and written. */
+  readonly bandwidth: number
 }
 
 /** A piece of device memory. V8 is told of its size. */
@@ -108,6 +118,18 @@ export interface NativePlan {
    * only after `cancel()`. `byteOffsets[i]` is where slot i begins in `buffers[i]`.
    */
   run(steps: number, buffers: readonly NativeBuffer[], byteOffsets: readonly number[]): Promise<number>
+  /** Runs steps likewise and times each kernel, which costs a little, and on a GPU a wait for each of them. */
+  profile(steps: number, buffers: readonly NativeBuffer[], byteOffsets: readonly number[]): Promise<PlanProfile>
   /** Ends the runs that are under way or waiting, each at the end of its present step. */
   cancel(): void
+}
+
+/** How long steps of a plan took. */
+export interface PlanProfile {
+  /** How many were run in whole. */
+  readonly steps: number
+  /** All of these steps, from begin to end. */
+  readonly seconds: number
+  /** Each kernel call, in the order of the stages; all steps and repeats together. */
+  readonly kernelSeconds: readonly number[]
 }

@@ -1,9 +1,9 @@
 /** What a graph costs on a device, in all and by module. */
 import { guardAsync, type Device } from '../device.js'
 import { compile, type CompiledGraph } from '../graph/compile.js'
-import type { Graph, Node, ValueId } from '../graph/graph.js'
+import { byteLength, type Graph, type Node, type TensorSpec, type ValueId } from '../graph/graph.js'
 import { resolveAlias } from '../graph/simplify.js'
-import { opDefinition } from '../ops/list.js'
+import { opDefinition, packOp } from '../ops/list.js'
 
 /** The cost of a module for one input batch. */
 export interface Cost {
@@ -29,9 +29,9 @@ export async function costsOf(device: Device, source: Graph, repeat: number): Pr
   const compiled = await guardAsync(() => compile(source, device.backend, device.native, { repeat }))
   const of = (path: string): Cost => {
     const isOwn = (node: Node): boolean => isWithin(node.scope, path)
-    // FLOPs are those of the source's nodes: packed weights have lost their shape.
-    const flops = source.nodes.filter(isOwn).map((node) => flopsOf(source, node) * (node.stage === 'body' ? repeat : 1))
-    const ranges = compiled.graph.nodes.filter(isOwn).flatMap((node) => arenaRanges(compiled, node))
+    const nodes = compiled.graph.nodes.filter(isOwn)
+    const flops = nodes.map((node) => flopsOf(compiled.graph, node) * (node.stage === 'body' ? repeat : 1))
+    const ranges = nodes.flatMap((node) => arenaRanges(compiled, node))
     return { flops: sum(flops), memory: unionLength(ranges) }
   }
   return { compiled, of }
@@ -48,9 +48,26 @@ export function sum(numbers: readonly number[]): number {
 }
 
 /** The FLOPs of one node; a multiply-add is two. */
-export function flopsOf({ values }: Graph, { op, inputs, outputs, attributes }: Node): number {
-  const specs = (ids: readonly ValueId[]) => ids.map((id) => values[id]!)
-  return opDefinition(op).flops?.(specs(inputs), specs(outputs), attributes) ?? 0
+export function flopsOf(graph: Graph, { op, inputs, outputs, attributes }: Node): number {
+  // Packed weights have lost their shape.
+  const unpacked = (id: ValueId): ValueId => {
+    return graph.nodes.find((node) => node.op === packOp.name && node.outputs[0] === id)?.inputs[0] ?? id
+  }
+  return opDefinition(op).flops?.(specs(graph, inputs.map(unpacked)), specs(graph, outputs), attributes) ?? 0
+}
+
+/** The bytes that one node must at least read and write. */
+export function bytesOf(graph: Graph, { op, inputs, outputs, attributes }: Node): number {
+  const definition = opDefinition(op)
+  const [read, written] = [specs(graph, inputs), specs(graph, outputs)]
+  if (definition.bytes) return definition.bytes(read, written, attributes)
+  const mutated = (definition.mutates ?? []).flatMap((i) => read[i] ?? [])
+  const addedTo = definition.accumulates && attributes['accumulate'] === true ? written : []
+  return sum([...read, ...written, ...mutated, ...addedTo].map(byteLength))
+}
+
+function specs({ values }: Graph, ids: readonly ValueId[]): TensorSpec[] {
+  return ids.map((id) => values[id]!)
 }
 
 /** A half-open range of bytes. */

@@ -32,6 +32,11 @@ export interface OpDefinition {
   differentiate?(node: TracedNode, gradients: readonly (Tracer | undefined)[]): (Tracer | undefined)[]
   /** Floating-point operations; a multiply-add counts as two. Default: none worth counting. */
   flops?(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[], attributes: Attributes): number
+  /**
+   * Bytes that must at least be read and written. Default: inputs and outputs once each; those that are added to or
+   * mutated twice.
+   */
+  bytes?(inputs: readonly TensorSpec[], outputs: readonly TensorSpec[], attributes: Attributes): number
   /** Trailing outputs from this index on may be left out where nobody reads them. */
   readonly optionalOutputsFrom?: number
   /** The first output may be written over the first input. */

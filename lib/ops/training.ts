@@ -1,5 +1,5 @@
 /** The ops of a training step that have no derivative: data, metrics, counters and the update. */
-import type { DType } from '../graph/graph.js'
+import { byteLength, elementCount, type DType } from '../graph/graph.js'
 import type { OpDefinition } from './op.js'
 
 /**
@@ -14,6 +14,12 @@ export const gatherImagesOp: OpDefinition = {
       { shape, dtype: dtype as DType },
       { shape: [shape[0]!], dtype: 'int32' },
     ]
+  },
+  // Of all images only those of the batch, each with its label and its place in the order.
+  bytes([images, , order], [x, y]) {
+    const batch = y!.shape[0]!
+    const image = elementCount(images!.shape.slice(1))
+    return batch * (image + byteLength({ ...order!, shape: [1] })) + byteLength(x!) + 2 * byteLength(y!)
   },
 }
 

@@ -75,12 +75,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   if (typeof (schedule as unknown) !== 'function') {
     throw new OptionError(`Trainer: schedule must be a function of (step, totalSteps); received ${describe(schedule)}`)
   }
-  const dtype = requireOneOf('Trainer', 'dtype', options.dtype ?? 'float32', ['float32', 'tfloat32', 'bfloat16'])
-  const precision = requireOneOf('Trainer', 'precision', options.precision ?? 'default', convolutionPrecisions)
   const device = options.device ?? 'auto'
-  if (dtype === 'tfloat32' && resolveDevice(device).backend !== 'cudnn') {
-    throw new DeviceError('Trainer: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU')
-  }
   return {
     optimizer: SGD(options.optimizer),
     batchSize: requireInteger('Trainer', 'batchSize', options.batchSize, 1),
@@ -88,12 +83,30 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     schedule,
     seed: requireInteger('Trainer', 'seed', options.seed ?? 0, 0),
     device,
-    // TF32 is float32 in memory.
-    dtype: dtype === 'tfloat32' ? 'float32' : dtype,
-    precision: dtype === 'tfloat32' ? dtype : precision,
+    ...resolvePrecision('Trainer', options, device),
     microBatch:
       options.microBatch === undefined ? undefined : requireInteger('Trainer', 'microBatch', options.microBatch, 1),
     checkpoint: options.checkpoint,
     metadata: options.metadata ?? {},
   }
+}
+
+/**
+ * The type of activations in memory, and how convolutions are computed.
+ *
+ * @throws OptionError; DeviceError if the device has no such mode
+ */
+export function resolvePrecision(
+  where: string,
+  options: Pick<TrainerOptions, 'dtype' | 'precision'>,
+  device: DeviceName | Device,
+): Pick<ResolvedOptions, 'dtype' | 'precision'> {
+  const dtype = requireOneOf(where, 'dtype', options.dtype ?? 'float32', ['float32', 'tfloat32', 'bfloat16'])
+  const precision = requireOneOf(where, 'precision', options.precision ?? 'default', convolutionPrecisions)
+  if (dtype !== 'tfloat32') return { dtype, precision }
+  if (resolveDevice(device).backend !== 'cudnn') {
+    throw new DeviceError(`${where}: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU`)
+  }
+  // TF32 is float32 in memory.
+  return { dtype: 'float32', precision: dtype }
 }

@@ -6,13 +6,13 @@ import type { Tensor } from '../tensor.js'
 import type { Step, StepInput } from './step.js'
 
 /** A compiled step and its bindings. */
-interface BoundStep {
+export interface BoundStep {
   readonly compiled: CompiledGraph
   readonly bindings: readonly Binding[]
 }
 
 /** Compiles a step and binds its inputs, by name or as what the module closes over. */
-async function bindStep(
+export async function bindStep(
   device: Device,
   { graph, repeat, inputs, lifted }: Step,
   named: Readonly<Partial<Record<StepInput, Tensor>>>,

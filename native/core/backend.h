@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -124,6 +125,14 @@ class Replay {
   virtual void run() = 0;
 };
 
+/// What a device can do at most.
+struct Peaks {
+  /// Multiply-adds in float32, each of them two, per second.
+  double flops;
+  /// Bytes of memory per second, read and written.
+  double bandwidth;
+};
+
 class Device {
  public:
   Device() = default;
@@ -147,6 +156,8 @@ class Device {
   /// Calls `work`, which runs kernels, so that it can be run again at less cost; what it enqueues is not run.
   /// Returns null, without calling it, if this device has no such thing.
   virtual std::unique_ptr<Replay> record(const std::function<void()>& /*work*/) { return nullptr; }
+  /// Measures them, on all threads; nothing if this device has no such measurement.
+  virtual std::optional<Peaks> measurePeaks() { return std::nullopt; }
 };
 
 struct DeviceOptions {

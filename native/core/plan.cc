@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 namespace mlpconv {
@@ -92,22 +93,50 @@ Plan::Binding Plan::bind(std::span<const std::span<std::byte>> memory) const {
 }
 
 int64_t Plan::run(Device& device, const Binding& binding, int64_t steps, const std::atomic<bool>& stopping) {
+  const auto runKernel = [this](size_t c) { runCall(c); };
   point(binding);
   int64_t done = 0;
-  while (done < steps && cancellations_ == binding.cancellations_ && !stopping) {
+  while (done < steps && mayBegin(binding, stopping)) {
     if (recording_ == Recording::run) {
       recording_ = Recording::tried;
-      replay_ = device.record([&] { runStep(false); });
+      replay_ = device.record([&] { runStep(false, runKernel); });
     }
     if (replay_) {
       replay_->run();
-    } else if (!runStep(stopping)) {
+    } else if (!runStep(stopping, runKernel)) {
       break;
     }
     if (recording_ == Recording::notRun) recording_ = Recording::run;
     done++;
   }
   return done;
+}
+
+Profile Plan::profile(Device& device, const Binding& binding, int64_t steps,
+                      const std::atomic<bool>& stopping) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  Profile profile = {.kernelSeconds = std::vector<double>(calls_.size())};
+  const auto runKernel = [&](size_t c) {
+    const Clock::time_point start = Clock::now();
+    runCall(c);
+    device.synchronize();
+    profile.kernelSeconds[c] += since(start);
+  };
+  point(binding);
+  device.synchronize();
+  const Clock::time_point start = Clock::now();
+  while (profile.steps < steps && mayBegin(binding, stopping) && runStep(stopping, runKernel)) {
+    profile.steps++;
+  }
+  profile.seconds = since(start);
+  return profile;
+}
+
+bool Plan::mayBegin(const Binding& binding, const std::atomic<bool>& stopping) const {
+  return cancellations_ == binding.cancellations_ && !stopping;
 }
 
 void Plan::point(const Binding& binding) {
@@ -122,19 +151,21 @@ void Plan::point(const Binding& binding) {
   replay_.reset();
 }
 
-bool Plan::runStep(const std::atomic<bool>& stopping) {
+template <typename RunKernel>
+bool Plan::runStep(const std::atomic<bool>& stopping, const RunKernel& runKernel) {
   for (const CallRange& stage : stages_) {
     for (int64_t i = 0; i < stage.repeat; i++) {
       for (size_t c = stage.begin; c < stage.end; c++) {
         if (stopping) return false;
-        runCall(calls_[c]);
+        runKernel(c);
       }
     }
   }
   return !stopping;
 }
 
-void Plan::runCall(const Call& call) {
+void Plan::runCall(size_t c) {
+  const Call& call = calls_[c];
   const CompiledKernel& kernel = *call.kernel;
   const std::span<void* const> pointers = std::span(pointers_).subspan(call.first);
   const size_t inputs = kernel.inputs.size();

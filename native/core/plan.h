@@ -32,6 +32,16 @@ struct Stage {
   std::vector<KernelCall> kernels;
 };
 
+/// How long steps took.
+struct Profile {
+  /// How many were run in whole.
+  int64_t steps = 0;
+  /// Of these steps, from the first one's begin to the last one's end.
+  double seconds = 0;
+  /// Of each kernel call, in the order of the stages, all steps and repeats together.
+  std::vector<double> kernelSeconds;
+};
+
 /// Nothing that a kernel call names can lie outside of its slot: that is checked when the plan is made, and
 /// that the slots' memory is large enough when it is bound.
 class Plan {
@@ -58,6 +68,10 @@ class Plan {
   /// thread at a time.
   int64_t run(Device& device, const Binding& binding, int64_t steps, const std::atomic<bool>& stopping);
 
+  /// Runs steps as `run` does, none of them recorded, and times each kernel. Where kernels are enqueued, each
+  /// is waited for.
+  Profile profile(Device& device, const Binding& binding, int64_t steps, const std::atomic<bool>& stopping);
+
   /// Ends all runs that are under way or bound. For any thread.
   void cancel() { cancellations_++; }
 
@@ -80,8 +94,11 @@ class Plan {
   void add(const KernelCall& call);
   void place(const CompiledKernel& kernel, const char* kind, size_t index, Location location, Extent extent);
   void point(const Binding& binding);
-  bool runStep(const std::atomic<bool>& stopping);
-  void runCall(const Call& call);
+  bool mayBegin(const Binding& binding, const std::atomic<bool>& stopping) const;
+  /// Calls `runKernel(c)` for each kernel call c, as often as it repeats. Whether it came to the end.
+  template <typename RunKernel>
+  bool runStep(const std::atomic<bool>& stopping, const RunKernel& runKernel);
+  void runCall(size_t c);
 
   std::vector<Slot> slots_;
   std::vector<CallRange> stages_;

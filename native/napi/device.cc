@@ -36,9 +36,10 @@ Napi::ArrayBuffer createArrayBuffer(Napi::Env env, size_t bytes) {
 }  // namespace
 
 void NativeDevice::define(Napi::Env env) {
-  Wrapped::define(env, {method<freeBytes>("freeBytes"), method<createBuffer>("createBuffer"),
-                        method<createKernels>("createKernels"), method<createPlan>("createPlan"),
-                        method<write>("write"), method<read>("read"), disposeMethod()});
+  Wrapped::define(
+      env, {method<freeBytes>("freeBytes"), method<createBuffer>("createBuffer"),
+            method<createKernels>("createKernels"), method<createPlan>("createPlan"), method<write>("write"),
+            method<read>("read"), method<measurePeaks>("measurePeaks"), disposeMethod()});
 }
 
 Napi::Object NativeDevice::open(Napi::Env env, const DeviceOptions& options) {
@@ -114,6 +115,18 @@ Napi::Value NativeDevice::read(const Napi::CallbackInfo& info, const State& stat
         return true;
       },
       [reference = Napi::Persistent(target)](Napi::Env, bool) { return reference.Value(); });
+}
+
+Napi::Value NativeDevice::measurePeaks(const Napi::CallbackInfo& info, const State& state) {
+  return state->submit(
+      info.Env(), [](Device& device, const std::atomic<bool>&) { return device.measurePeaks(); },
+      [](Napi::Env env, const std::optional<Peaks>& peaks) -> Napi::Value {
+        if (!peaks) return env.Undefined();
+        const Napi::Object object = Napi::Object::New(env);
+        object.Set("flops", peaks->flops);
+        object.Set("bandwidth", peaks->bandwidth);
+        return object;
+      });
 }
 
 }  // namespace mlpconv

@@ -24,6 +24,7 @@ class NativeDevice : public Wrapped<NativeDevice, DeviceState> {
   static Napi::Value createPlan(const Napi::CallbackInfo& info, const State& state);
   static Napi::Value write(const Napi::CallbackInfo& info, const State& state);
   static Napi::Value read(const Napi::CallbackInfo& info, const State& state);
+  static Napi::Value measurePeaks(const Napi::CallbackInfo& info, const State& state);
 };
 
 }  // namespace mlpconv

@@ -30,7 +30,10 @@ class NativePlan : public Wrapped<NativePlan, PlanState> {
                                       const Argument& description);
 
  private:
+  struct Run;
+
   static Napi::Value run(const Napi::CallbackInfo& info, const std::shared_ptr<PlanState>& state);
+  static Napi::Value profile(const Napi::CallbackInfo& info, const std::shared_ptr<PlanState>& state);
   static Napi::Value cancel(const Napi::CallbackInfo& info, const std::shared_ptr<PlanState>& state);
 };
 

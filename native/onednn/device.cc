@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernels.h"
+#include "peaks.h"
 #include "system.h"
 
 namespace mlpconv {
@@ -113,5 +114,7 @@ std::shared_ptr<Kernel> OneDnnDevice::createKernel(const KernelDescription& desc
 }
 
 void OneDnnDevice::synchronize() {}  // a CPU stream's work is done when it returns
+
+std::optional<Peaks> OneDnnDevice::measurePeaks() { return mlpconv::measurePeaks(*this); }
 
 }  // namespace mlpconv

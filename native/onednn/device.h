@@ -22,6 +22,7 @@ class OneDnnDevice final : public Device {
   void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) override;
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;
   void synchronize() override;
+  std::optional<Peaks> measurePeaks() override;
 
   const dnnl::engine& engine() const { return engine_; }
   const dnnl::stream& stream() const { return stream_; }

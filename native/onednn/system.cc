@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -127,6 +128,29 @@ int physicalCores(const std::vector<int>& cpus, const fs::path& root) {
     count = std::min(count, cpusOf(quota, readNumbers(folder / "cpu.cfs_period_us", 1)[0]));
   }
   return static_cast<int>(std::max<size_t>(1, count));
+}
+
+size_t lastCacheBytes(const std::vector<int>& cpus, const fs::path& root) {
+  // By the CPUs that share one.
+  std::map<std::string, size_t> caches;
+  for (const int cpu : cpus) {
+    const fs::path folder = root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "cache";
+    size_t highest = 0, kibibytes = 0;
+    std::string shared;
+    for (int index = 0; fs::exists(folder / ("index" + std::to_string(index))); ++index) {
+      const fs::path cache = folder / ("index" + std::to_string(index));
+      const size_t level = readNumber(cache / "level", "").value_or(0);
+      if (level < highest) continue;
+      highest = level;
+      // "32768K"
+      kibibytes = readNumber(cache / "size", "").value_or(0);
+      shared = readField(cache / "shared_cpu_list", "").value_or("");
+    }
+    if (kibibytes > 0) caches[shared] = kibibytes * 1024;
+  }
+  size_t bytes = 0;
+  for (const auto& [shared, size] : caches) bytes += size;
+  return bytes;
 }
 
 size_t availableMemory(const fs::path& root) {

@@ -63,8 +63,10 @@ class FakeDevice final : public Device {
  public:
   using Create = std::function<FakeKernel(const KernelDescription&)>;
   using Record = std::function<std::unique_ptr<Replay>(const std::function<void()>& work)>;
-  explicit FakeDevice(Create create, Record record = {})
-      : create_(std::move(create)), record_(std::move(record)) {}
+  using Synchronize = std::function<void()>;
+  explicit FakeDevice(
+      Create create, Record record = {}, Synchronize synchronize = [] {})
+      : create_(std::move(create)), record_(std::move(record)), synchronize_(std::move(synchronize)) {}
 
   void attach() override {}
   int threads() const override { return 1; }
@@ -79,7 +81,7 @@ class FakeDevice final : public Device {
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override {
     return std::make_shared<FunctionKernel>(create_(description));
   }
-  void synchronize() override {}
+  void synchronize() override { synchronize_(); }
   std::unique_ptr<Replay> record(const std::function<void()>& work) override {
     return record_ ? record_(work) : nullptr;
   }
@@ -87,6 +89,7 @@ class FakeDevice final : public Device {
  private:
   Create create_;
   Record record_;
+  Synchronize synchronize_;
 };
 
 }  // namespace mlpconv::test

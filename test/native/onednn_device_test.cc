@@ -161,6 +161,33 @@ void testOutOfMemory() {
   checkThrows<OutOfMemoryError>([&] { device.allocate(half + half / 2); }, "too little free memory");
 }
 
+void testCaches() {
+  FakeRoot root;
+  const auto cache = [&](int cpu, int index, const std::string& level, const std::string& size,
+                         const std::string& shared) {
+    const std::string folder =
+        "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cache/index" + std::to_string(index) + "/";
+    root.file(folder + "level", level + "\n")
+        .file(folder + "size", size + "\n")
+        .file(folder + "shared_cpu_list", shared + "\n");
+  };
+  for (int cpu = 0; cpu < 4; cpu++) {
+    cache(cpu, 0, "1", "32K", std::to_string(cpu));
+    cache(cpu, 1, "2", "512K", std::to_string(cpu));
+    cache(cpu, 2, "3", "32768K", cpu < 2 ? "0-1" : "2-3");
+  }
+  checkIs(lastCacheBytes({0, 1}, root.path()), size_t{32} << 20, "the cache that two CPUs share");
+  checkIs(lastCacheBytes({0, 2, 3}, root.path()), size_t{64} << 20, "two caches");
+  checkIs(lastCacheBytes({7}, root.path()), size_t{0}, "a cache that the system does not speak of");
+}
+
+void testPeaks() {
+  OneDnnDevice device({.threads = 1});
+  device.attach();
+  const auto peaks = device.measurePeaks();
+  check(peaks && peaks->flops > 0 && peaks->bandwidth > 0, "two rates");
+}
+
 void testInfo() {
   const Backend& onednn = backend();
   checkIs(std::string(onednn.name), std::string("onednn"), "the backend's name");
@@ -190,5 +217,7 @@ int main() {
               {"threads", testThreads},
               {"allocation", testAllocation},
               {"out of memory", testOutOfMemory},
+              {"caches", testCaches},
+              {"peaks", testPeaks},
               {"the backend", testInfo}});
 }

@@ -1,6 +1,9 @@
 #include "../../native/core/plan.h"
 
+#include <chrono>
+#include <numeric>
 #include <random>
+#include <thread>
 
 #include "check.h"
 #include "fake_device.h"
@@ -243,6 +246,44 @@ void failedRecordingsAreErrors() {
   check(plan.run(recorder, plan.bind({}), 2, never) == 2 && calls == 2, "later runs to go on without");
 }
 
+void profilesEachCall() {
+  std::string trace;
+  int recordings = 0;
+  FakeDevice enqueuing([](const KernelDescription&) { return FakeKernel{}; },
+                       [&](const std::function<void()>&) -> std::unique_ptr<Replay> {
+                         recordings++;
+                         return nullptr;
+                       },
+                       [&] { trace += "|"; });
+  const auto note = [&](const char* letter, std::chrono::milliseconds duration) {
+    return KernelCall{action(letter,
+                             [&trace, letter, duration] {
+                               trace += letter;
+                               std::this_thread::sleep_for(duration);
+                             }),
+                      {},
+                      {},
+                      {}};
+  };
+  using std::chrono::milliseconds;
+  Plan plan({}, {{1, {note("a", milliseconds(0))}},
+                 {3, {note("b", milliseconds(2)), note("c", milliseconds(0))}},
+                 {1, {note("d", milliseconds(1))}}});
+  const Profile profile = plan.profile(enqueuing, plan.bind({}), 2, never);
+  check(trace == "|a|b|c|b|c|b|c|d|a|b|c|b|c|b|c|d|", "each kernel to be waited for, received " + trace);
+  check(recordings == 0, "nothing to be recorded");
+  check(profile.steps == 2 && profile.kernelSeconds.size() == 4, "two steps of four kernel calls");
+  check(profile.kernelSeconds[1] >= 0.012 && profile.kernelSeconds[3] >= 0.002,
+        "the time of all steps and repeats to be that of its call");
+  const double sum = std::accumulate(profile.kernelSeconds.begin(), profile.kernelSeconds.end(), 0.0);
+  check(sum <= profile.seconds, "the kernels' time to be within that of the steps");
+
+  const Plan::Binding cancelled = plan.bind({});
+  plan.cancel();
+  const Profile none = plan.profile(enqueuing, cancelled, 2, never);
+  check(none.steps == 0 && none.kernelSeconds == std::vector<double>(4), "nothing to be run when cancelled");
+}
+
 void errorsNameTheOp() {
   Plan plan({}, {{1, {{action("bad", [] { throw std::runtime_error("no such luck"); }), {}, {}, {}}}}});
   checkThrows<DeviceError>([&] { runOn(plan, 1, {}); }, "bad: no such luck");
@@ -276,6 +317,7 @@ int main() {
               {"stopping ends runs at once", stoppingEndsRunsAtOnce},
               {"records what runs again", recordsWhatRunsAgain},
               {"failed recordings are errors", failedRecordingsAreErrors},
+              {"profiles each call", profilesEachCall},
               {"errors name the op", errorsNameTheOp},
               {"allocates nothing per step", allocatesNothingPerStep}});
 }

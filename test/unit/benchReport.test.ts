@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import { OptionError, quantile } from '../../lib/index.js'
 import { catalog, caseName } from '../../lib/bench/catalog.js'
 import { parseLayer } from '../../lib/bench/layer.js'
-import { compareReports, formatReport, formatTime, type Row } from '../../lib/cli/benchReport.js'
+import { compareReports, formatReport, type Row } from '../../lib/cli/benchReport.js'
+import { formatTime } from '../../lib/cli/output.js'
 
 const row = (seconds: number[], rest: Partial<Row> = {}): Row => ({
   name: 'a: b, forward',
@@ -43,7 +44,7 @@ test('times have three digits and a unit', () => {
 test('the table has rates of the median, and PyTorch beside where it was measured', () => {
   const table = formatReport({ rows: [row([0.1, 0.2, 0.3]), row([1], { group: 'c', peerSeconds: [2] })] })
   expect(table).toMatch(/^a\n/)
-  expect(table).toMatch(/b {2}forward {2}200 ms {2}150 ms to 250 ms +10\.0 +0\.00500 +12,345 +2\.0 MiB/)
+  expect(table).toMatch(/b {2}forward {2}200 ms {2}150 ms to 250 ms +10\.0 +0\.01 +12,345 +2\.0 MiB/)
   expect(table).toMatch(/\nc\n[^]*1\.00 s .* 2\.00 s +2\.00$/)
 })
 

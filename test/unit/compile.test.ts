@@ -53,12 +53,13 @@ function fakeDevice(): NativeDevice & { readonly asked: KernelDescription[]; pla
     },
     createPlan(description) {
       this.plan = description
-      return { run: unused, cancel: unused }
+      return { run: unused, profile: unused, cancel: unused }
     },
     freeBytes: unused,
     createBuffer: unused,
     write: unused,
     read: unused,
+    measurePeaks: unused,
     dispose: unused,
   }
 }

@@ -18,6 +18,11 @@ async function countingPlan(device: Device): Promise<{ compiled: CompiledGraph; 
   return { compiled, counters: Tensor.zeros(device, [4], 'int64') }
 }
 
+test('a CPU’s peaks are measured', async () => {
+  const { flops, bandwidth } = (await openDevice('cpu').measurePeaks())!
+  expect(Math.min(flops, bandwidth)).toBeGreaterThan(0)
+})
+
 const ticks = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await nextTick()
 }

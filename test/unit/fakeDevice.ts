@@ -39,13 +39,14 @@ export function fakeDevice(kernelOf: FakeKernel = () => ({})): Device {
           ...kernelOf(description),
         })),
       ),
-    createPlan: (): NativePlan => ({ run: refuse, cancel: refuse }),
+    createPlan: (): NativePlan => ({ run: refuse, profile: refuse, cancel: refuse }),
     write: (buffer, byteOffset, data) => {
       bytesOf(buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), byteOffset)
       return Promise.resolve()
     },
     read: (buffer, byteOffset, byteLength) =>
       Promise.resolve(bytesOf(buffer).slice(byteOffset, byteOffset + byteLength).buffer),
+    measurePeaks: () => Promise.resolve(undefined),
     dispose: () => undefined,
   }
   return new Device('fake', 'onednn', native)

@@ -25,9 +25,11 @@ describe('objects', () => {
       [device, Reflect.get(device, 'createPlan')],
       [device, Reflect.get(device, 'write')],
       [device, Reflect.get(device, 'read')],
+      [device, Reflect.get(device, 'measurePeaks')],
       [device, Reflect.get(device, 'dispose')],
       [buffer, Reflect.get(buffer, 'dispose')],
       [plan, Reflect.get(plan, 'run')],
+      [plan, Reflect.get(plan, 'profile')],
       [plan, Reflect.get(plan, 'cancel')],
     ]
     for (const [owner, method] of own) {
@@ -122,6 +124,7 @@ describe('objects', () => {
         [device, 'write'],
         [device, 'read'],
         [plan, 'run'],
+        [plan, 'profile'],
         [plan, 'cancel'],
       ),
       fc.array(argument, { maxLength: 4 }),
@@ -187,6 +190,8 @@ describe('devices', () => {
       () => own.read(buffer, 0, 1),
       () => own.write(buffer, 0, Uint8Array.of(1)),
       () => plan.run(1, [buffer], [0]),
+      () => plan.profile(1, [buffer], [0]),
+      () => own.measurePeaks(),
     ]
     for (const call of later) expect(await failure(call)).toMatchObject({ code: 'ERR_DISPOSED' })
     plan.cancel()

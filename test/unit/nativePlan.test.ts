@@ -70,6 +70,27 @@ describe('plans', () => {
     expect(await plan.run(2, [buffer], [0])).toBe(2)
   })
 
+  test('say how long each kernel took, and compute the same', async () => {
+    const [a, b] = [device.createBuffer(16), device.createBuffer(16)]
+    await device.write(a, 0, Float32Array.of(1, 2, 3, 4))
+    const { steps, seconds, kernelSeconds } = await adder.profile(5, [a, b, b], [0, 0, 0])
+    expect(steps).toBe(5)
+    expect(await floats(device, b)).toEqual([5, 10, 15, 20])
+    expect(kernelSeconds).toHaveLength(1)
+    expect(kernelSeconds[0]).toBeGreaterThan(0)
+    expect(seconds).toBeGreaterThanOrEqual(kernelSeconds[0]!)
+    expect(await adder.profile(0, [a, b, b], [0, 0, 0])).toMatchObject({ steps: 0, kernelSeconds: [0] })
+  })
+
+  test('end when they are cancelled while they are profiled', async () => {
+    const plan = await planOf(device, fill(1, large))
+    const buffer = device.createBuffer(1 << 22)
+    const running = plan.profile(endless, [buffer], [0])
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    plan.cancel()
+    expect((await running).steps).toBeGreaterThan(0)
+  })
+
   test('leave the event loop free', async () => {
     const plan = await planOf(device, fill(1, large))
     const buffer = device.createBuffer(1 << 22)
@@ -154,8 +175,10 @@ describe('plans', () => {
     ['a negative offset', (b) => [1, [b, b, b], [0, -4, 0]], 'byteOffsets[1]: expected an integer of 0'],
   ])('refuse to run: %s', async (_, args, message) => {
     const buffer = device.createBuffer(16)
-    const error = await failure(() => Reflect.apply(adder.run.bind(adder), undefined, args(buffer)))
-    expect(error).toMatchObject({ code: 'ERR_OPTION', message: expect.stringContaining(message) })
+    for (const method of [adder.run, adder.profile]) {
+      const error = await failure(() => Reflect.apply(method, adder, args(buffer)))
+      expect(error).toMatchObject({ code: 'ERR_OPTION', message: expect.stringContaining(message) })
+    }
   })
 
   test('refuse a misaligned offset', async () => {
