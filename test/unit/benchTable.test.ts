@@ -3,7 +3,7 @@ import { benchmarksOf } from '../../bench/benchmarks.js'
 import type { Context } from '../../bench/context.js'
 import { requireSameLogits } from '../../bench/inference.js'
 import { findPeers, missingPackages, peerVersions } from '../../bench/peers/environment.js'
-import { best, formatTable, formatTarget, isMet, measuredRow, rowSchema, unmeasuredRow } from '../../bench/report.js'
+import { best, formatTable, formatTarget, isMet, measuredRow, rowSchema, type Sample, unmeasuredRow } from '../../bench/report.js'
 import { type Contestant, linesOf, type Played, runBenchmark, toRows } from '../../bench/runner.js'
 import { type Line, lines } from '../../bench/targets.js'
 
@@ -77,7 +77,7 @@ test('the best of samples has the best median', () => {
   ]
   expect(best(samples, 'higher')?.name).toBe('b')
   expect(best(samples, 'lower')?.name).toBe('c')
-  expect(best([], 'lower')).toBeUndefined()
+  expect(best<Sample>([], 'lower')).toBeUndefined()
 })
 
 describe('rows of a benchmark', () => {
