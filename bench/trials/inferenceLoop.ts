@@ -2,7 +2,7 @@
 import { median } from 'mlpconv'
 import type { z } from 'zod'
 import type { inferenceOptions } from '../inference.js'
-import { pixels } from './pixels.js'
+import { pixels } from './digits.js'
 
 /** Values in [0, 1], the same each time. */
 export function inferenceInput(shape: readonly number[]): Float32Array {

@@ -1,8 +1,8 @@
 /** One trial of ours: SGD steps of NiN, data op included, through the public API. Prints one line of JSON. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { data, init, median, NiN, openDevice, optim, Trainer } from 'mlpconv'
+import { init, median, NiN, openDevice, optim, Trainer } from 'mlpconv'
 import { stepOptions } from '../step.js'
-import { pixels } from './pixels.js'
+import { digits } from './digits.js'
 
 const { device: deviceName, dtype, size, batchSize, steps, repeats, threads } = stepOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
 
@@ -13,13 +13,6 @@ const megabytes = (): number =>
   deviceName === 'cpu' ? process.resourceUsage().maxRSS / 1024 : freeMegabytes - device.native.freeBytes() / 2 ** 20
 const idle = megabytes()
 
-const count = batchSize * steps
-const dataset = data.fromArrays({
-  images: pixels(count * 28 * 28),
-  shape: [count, 28, 28],
-  labels: Int32Array.from({ length: count }, (_, i) => i % 10),
-  classes: 10,
-})
 const net = new NiN()
 net.initialize((name) => (name === 'weight' ? init.kaimingNormal() : init.zeros()))
 const trainer = new Trainer(net, {
@@ -32,7 +25,7 @@ const trainer = new Trainer(net, {
 
 const delay = monitorEventLoopDelay({ resolution: 1 })
 const secondsPerStep: number[] = []
-for await (const epoch of trainer.fit(data.withResize(dataset, size))) {
+for await (const epoch of trainer.fit(digits(batchSize * steps, size))) {
   // The first epoch is warm-up.
   if (epoch.epoch > 1) secondsPerStep.push(epoch.seconds / steps)
   else delay.enable()

@@ -1,8 +1,8 @@
 /** One trial of ours: calls that do next to nothing, awaited one by one. Prints one line of JSON. */
 import { jit, median, openDevice, relu, tensor } from 'mlpconv'
-import { overheadOptions } from '../overhead.js'
+import { callOptions } from '../overhead.js'
 
-const { calls, repeats, threads } = overheadOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
+const { calls, repeats, threads } = callOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
 
 const device = openDevice('cpu', { threads })
 const x = await tensor(new Float32Array(16).fill(1), [16], { device })
