@@ -79,7 +79,7 @@ print(json.dumps(versions))`
   return JSON.parse(execFileSync(interpreter, ['-c', script, ...Object.keys(python)], { encoding: 'utf8' })) as Record<string, string>
 }
 
-/** Installs what is missing, about 3 GB with pip and 250 MB with npm; an older environment gets what it lacks. */
+/** Installs what is missing, about 3 GB with pip and 300 MB with npm; an older environment gets what it lacks. */
 export async function installPeers(): Promise<void> {
   const pip = (interpreter: string): void => {
     const packages = Object.entries(python).map(([name, version]) => `${name}==${version}`)
