@@ -88,7 +88,7 @@ try {
 
   const python = findPython()
   if (!isBundle) show([process.execPath, join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.bench.json'])
-  const bench = [process.execPath, join('dist-bench', 'step.js'), '--device', 'cuda', '--rounds', '3']
+  const bench = [process.execPath, join('dist-bench', 'main.js'), '--device', 'cuda', '--rounds', '3']
   const measured = show([...bench, ...(python === undefined ? [] : ['--python', python])])
 
   const passed = tested.passed && (sanitized?.passed ?? true) && measured.passed
@@ -111,7 +111,7 @@ Written by \`npm run verify:gpu\`. ${passed ? 'Everything passed.' : '**Somethin
 
 ## One SGD step of Network in Network, batch 64
 
-\`node dist-bench/step.js --device cuda --rounds 3\`. PyTorch's batch lies on the GPU, resized; ours is gathered and resized in
+\`node dist-bench/main.js --device cuda --rounds 3\`. PyTorch's batch lies on the GPU, resized; ours is gathered and resized in
 the step. Memory is the GPU's.
 
 ${table}`

@@ -1,24 +1,18 @@
 /** One trial of ours: SGD steps of NiN, data op included, through the public API. Prints one line of JSON. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { data, init, NiN, openDevice, optim, Trainer } from 'mlpconv'
-import { trialOptions } from './trialOptions.js'
+import { init, median, NiN, openDevice, optim, Trainer } from 'mlpconv'
+import { stepOptions } from '../step.js'
+import { digits } from './digits.js'
 
-const { device: deviceName, dtype, size, batchSize, steps, repeats, threads } = trialOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
+const { device: deviceName, dtype, size, batchSize, steps, repeats, threads } = stepOptions.parse(JSON.parse(process.argv[2] ?? '{}'))
 
 const device = openDevice(deviceName, deviceName === 'cpu' ? { threads } : { autotune: true })
 const freeMegabytes = device.native.freeBytes() / 2 ** 20
 // A GPU's memory is not the process's; what is allocated stays so to the end.
 const megabytes = (): number =>
   deviceName === 'cpu' ? process.resourceUsage().maxRSS / 1024 : freeMegabytes - device.native.freeBytes() / 2 ** 20
-const idleMegabytes = megabytes()
+const idle = megabytes()
 
-const count = batchSize * steps
-const dataset = data.fromArrays({
-  images: Uint8Array.from({ length: count * 28 * 28 }, (_, i) => (i * 2654435761) >>> 24),
-  shape: [count, 28, 28],
-  labels: Int32Array.from({ length: count }, (_, i) => i % 10),
-  classes: 10,
-})
 const net = new NiN()
 net.initialize((name) => (name === 'weight' ? init.kaimingNormal() : init.zeros()))
 const trainer = new Trainer(net, {
@@ -31,12 +25,16 @@ const trainer = new Trainer(net, {
 
 const delay = monitorEventLoopDelay({ resolution: 1 })
 const secondsPerStep: number[] = []
-for await (const epoch of trainer.fit(data.withResize(dataset, size))) {
+for await (const epoch of trainer.fit(digits(batchSize * steps, size))) {
   // The first epoch is warm-up.
   if (epoch.epoch > 1) secondsPerStep.push(epoch.seconds / steps)
   else delay.enable()
 }
 delay.disable()
-// The histogram counts whole intervals of the timer, 1 ms of which is what it waits for.
-const timerDelayP99 = Math.max(0, delay.percentile(99) / 1e6 - 1)
-console.log(JSON.stringify({ secondsPerStep, idleMegabytes, peakMegabytes: megabytes(), timerDelayP99 }))
+const result = {
+  imagesPerSecond: batchSize / median(secondsPerStep),
+  megabytesAboveIdle: megabytes() - idle,
+  // The histogram counts whole intervals of the timer, 1 ms of which is what it waits for.
+  timerDelayP99: Math.max(0, delay.percentile(99) / 1e6 - 1),
+}
+console.log(JSON.stringify(result))
