@@ -41,8 +41,8 @@ struct WeightsBlocking {
   int64_t outChannels;
 
   WeightsBlocking(const Problem& problem, const Tiles& all, int64_t size, int64_t threads) {
-    constexpr int64_t mostTiles = 64, mostChannels = 256;
-    tiles = std::min(all.count, mostTiles);
+    constexpr int64_t mostTiles = 128, mostChannels = 256;
+    tiles = divideUp(all.count, divideUp(all.count, mostTiles));
     // A pair of rows is the largest task, of which there are size / 2.
     const int64_t parts = std::max(divideUp(problem.out.channels, mostChannels), divideUp(threads, size / 2));
     outChannels = roundUp(divideUp(problem.out.channels, parts), groupWidth);
