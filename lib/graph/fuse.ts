@@ -17,9 +17,6 @@ interface Pattern {
 const activation: readonly Pattern[] = [
   { producer: 'conv2d', consumer: 'relu', attribute: 'relu' },
   { producer: 'linear', consumer: 'relu', attribute: 'relu' },
-]
-
-const activationBackward: readonly Pattern[] = [
   { producer: 'conv2dBackwardData', consumer: 'reluBackward', attribute: 'relu' },
   { producer: 'linearBackwardData', consumer: 'reluBackward', attribute: 'relu' },
   { producer: 'maxPool2dBackward', consumer: 'reluBackward', attribute: 'relu' },
@@ -28,7 +25,7 @@ const activationBackward: readonly Pattern[] = [
 
 /** What each backend fuses. */
 const patterns: Readonly<Record<NativeAddon['backend'], readonly Pattern[]>> = {
-  onednn: [...activation, ...activationBackward],
+  onednn: activation,
   cudnn: activation,
 }
 

@@ -91,8 +91,11 @@ std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2
   const Made made = make(conv, create);
   auto steps = std::make_shared<StepsKernel>();
   packParameter(*steps, device, 1, conv.weight, made);
-  const StepPlace dy = fetch(*steps, device, conv.ySpec(), StepPlace::input(0), made.wide);
-  produce(*steps, device, made, {dy, StepPlace::input(1)}, conv.xSpec());
+  std::vector<StepPlace> inputs = {fetch(*steps, device, conv.ySpec(), StepPlace::input(0), made.wide),
+                                   StepPlace::input(1)};
+  if (conv.reluBackward)
+    inputs.push_back(fetch(*steps, device, conv.xSpec(), StepPlace::input(2), made.wide));
+  produce(*steps, device, made, std::move(inputs), conv.xSpec());
   return steps;
 }
 

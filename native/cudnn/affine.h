@@ -19,7 +19,7 @@ Arithmetic arithmeticOf(const Conv2d& conv);
 /// x, weight, (bias) -> y. cuDNN takes parameters of the activations' type, so in bfloat16 they are packed.
 std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const Create& create);
 
-/// dy, weight -> dx.
+/// dy, weight, (the ReLU's y) -> dx.
 std::shared_ptr<Kernel> createAffineBackwardData(CudaDevice& device, const Conv2d& conv,
                                                  const Create& create);
 

@@ -2,6 +2,7 @@
 
 #include "graph.h"
 #include "kernels.h"
+#include "reluBackward.h"
 
 namespace mlpconv {
 
@@ -15,10 +16,14 @@ std::shared_ptr<Kernel> createAvgPool2d(CudaDevice& device, const KernelDescript
 
 std::shared_ptr<Kernel> createAvgPool2dBackward(CudaDevice& device, const KernelDescription& description) {
   const AvgPool2d pool = AvgPool2d::backward(description);
-  Graph graph(device, {});
-  const GraphTensor dy = graph.input(pool.ySpec());
-  graph.output(graph.averagePoolBackward(dy, pool.window, pool.x, pool.countIncludePad), pool.xSpec());
-  return graph.build();
+  return andReluBackward(device, pool.reluBackward, pool.xSpec(), [&](bool isWithin) {
+    Graph graph(device, {});
+    const GraphTensor dy = graph.input(pool.ySpec());
+    GraphTensor dx = graph.averagePoolBackward(dy, pool.window, pool.x, pool.countIncludePad);
+    if (isWithin) dx = graph.reluBackward(dx, graph.input(pool.xSpec()));
+    graph.output(dx, pool.xSpec());
+    return graph.build();
+  });
 }
 
 }  // namespace mlpconv

@@ -77,10 +77,15 @@ std::shared_ptr<Kernel> tryBlockedBackwardData(CudaDevice& device, const Conv2d&
   packParameter(*steps, device, 1, blocking->weight, conv.dtype);
   StepPlace dy = StepPlace::input(0);
   if (blocking->changesY()) dy = block(*steps, device, blocking->y, inner.ySpec(), dy);
+  std::vector<StepPlace> inputs = {dy, StepPlace::input(1)};
+  if (conv.reluBackward) {
+    const StepPlace y = StepPlace::input(2);
+    inputs.push_back(blocking->changesX() ? block(*steps, device, blocking->x, inner.xSpec(), y) : y);
+  }
   if (blocking->changesX()) {
-    produce(*steps, device, kernel, {dy, StepPlace::input(1)}, blocking->x, inner.xSpec(), false);
+    produce(*steps, device, kernel, std::move(inputs), blocking->x, inner.xSpec(), false);
   } else {
-    steps->add(kernel, {dy, StepPlace::input(1)}, {StepPlace::output(0)});
+    steps->add(kernel, std::move(inputs), {StepPlace::output(0)});
   }
   return steps;
 }

@@ -4,6 +4,7 @@
 #include "blocked.h"
 #include "device.h"
 #include "kernels.h"
+#include "reluBackward.h"
 
 namespace mlpconv {
 
@@ -19,11 +20,15 @@ std::shared_ptr<Kernel> createConvolution(CudaDevice& device, const Conv2d& conv
 }
 
 std::shared_ptr<Kernel> createConvolutionBackwardData(CudaDevice& device, const Conv2d& conv) {
-  Graph graph(device, arithmeticOf(conv));
-  const GraphTensor dy = graph.input(conv.ySpec());
-  const GraphTensor weight = graph.input({conv.dtype, conv.weight});
-  graph.output(graph.convolutionBackwardData(dy, weight, conv.window, conv.x), conv.xSpec());
-  return graph.build();
+  return andReluBackward(device, conv.reluBackward, conv.xSpec(), [&](bool isWithin) {
+    Graph graph(device, arithmeticOf(conv));
+    const GraphTensor dy = graph.input(conv.ySpec());
+    const GraphTensor weight = graph.input({conv.dtype, conv.weight});
+    GraphTensor dx = graph.convolutionBackwardData(dy, weight, conv.window, conv.x);
+    if (isWithin) dx = graph.reluBackward(dx, graph.input(conv.xSpec()));
+    graph.output(dx, conv.xSpec());
+    return graph.build();
+  });
 }
 
 std::shared_ptr<Kernel> createConvolutionBackwardWeights(CudaDevice& device, const Conv2d& conv) {

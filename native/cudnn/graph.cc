@@ -12,12 +12,18 @@ namespace {
 
 using fe::graph::Tensor_attributes;
 
+/// Channels-last.
+std::vector<int64_t> stridesOf(const std::vector<int64_t>& shape) {
+  const int64_t c = shape[1], h = shape[2], w = shape[3];
+  return {h * w * c, 1, w * c, c};
+}
+
 /// Gives access to what cudnn-frontend keeps for its own nodes and plans.
 class FrontendGraph : public fe::graph::Graph {
  public:
   GraphTensor resampleBackward(ResampleBackwardAttributes attributes, const std::vector<int64_t>& shape) {
     const GraphTensor dx = output_tensor("dx");
-    dx->set_dim(shape);
+    dx->set_dim(shape).set_stride(stridesOf(shape));
     attributes.outputs[ResampleBackwardAttributes::output_names::DX] = dx;
     sub_nodes.emplace_back(std::make_unique<ResampleBackwardNode>(std::move(attributes), context));
     return dx;
@@ -64,12 +70,6 @@ fe::DataType_t indexType(const Window& window) {
 size_t bytes(fe::DataType_t type, const std::vector<int64_t>& shape) {
   const size_t size = type == fe::DataType_t::BFLOAT16 ? 2 : type == fe::DataType_t::INT8 ? 1 : 4;
   return std::accumulate(shape.begin(), shape.end(), size, std::multiplies<>());
-}
-
-/// Channels-last.
-std::vector<int64_t> stridesOf(const std::vector<int64_t>& shape) {
-  const int64_t c = shape[1], h = shape[2], w = shape[3];
-  return {h * w * c, 1, w * c, c};
 }
 
 void setLayout(Tensor_attributes& tensor, const std::vector<int64_t>& shape) {
@@ -371,6 +371,10 @@ GraphTensor Graph::add(const GraphTensor& a, const GraphTensor& b) {
 }
 
 GraphTensor Graph::relu(const GraphTensor& x) { return state_->pointwise(fe::PointwiseMode_t::RELU_FWD, x); }
+
+GraphTensor Graph::reluBackward(const GraphTensor& dy, const GraphTensor& y) {
+  return state_->pointwise(fe::PointwiseMode_t::RELU_BWD, dy, y);
+}
 
 GraphTensor Graph::identity(const GraphTensor& x) {
   return state_->pointwise(fe::PointwiseMode_t::IDENTITY, x);

@@ -62,6 +62,8 @@ class Graph {
   GraphTensor matmul(const GraphTensor& a, const GraphTensor& b);
   GraphTensor add(const GraphTensor& a, const GraphTensor& b);
   GraphTensor relu(const GraphTensor& x);
+  /// dy where y > 0, else 0; y is of dy's shape.
+  GraphTensor reluBackward(const GraphTensor& dy, const GraphTensor& y);
   /// The same values; a type may change here.
   GraphTensor identity(const GraphTensor& x);
 

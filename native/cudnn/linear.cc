@@ -3,6 +3,7 @@
 #include "affine.h"
 #include "device.h"
 #include "kernels.h"
+#include "reluBackward.h"
 
 namespace mlpconv {
 namespace {
@@ -30,11 +31,16 @@ std::shared_ptr<Kernel> createMatmul(CudaDevice& device, const Conv2d& linear) {
 }
 
 std::shared_ptr<Kernel> createMatmulBackwardData(CudaDevice& device, const Conv2d& linear) {
-  Graph graph(device, arithmeticOf(linear));
-  const GraphTensor dy = graph.input(matrix(linear.dtype, linear.y));
-  const GraphTensor weight = graph.input(matrix(linear.dtype, linear.weight));
-  graph.output(graph.matmul(dy, weight), matrix(linear.dtype, linear.x));
-  return graph.build();
+  const TensorSpec x = matrix(linear.dtype, linear.x);
+  return andReluBackward(device, linear.reluBackward, x, [&](bool isWithin) {
+    Graph graph(device, arithmeticOf(linear));
+    const GraphTensor dy = graph.input(matrix(linear.dtype, linear.y));
+    const GraphTensor weight = graph.input(matrix(linear.dtype, linear.weight));
+    GraphTensor dx = graph.matmul(dy, weight);
+    if (isWithin) dx = graph.reluBackward(dx, graph.input(x));
+    graph.output(dx, x);
+    return graph.build();
+  });
 }
 
 std::shared_ptr<Kernel> createMatmulBackwardWeights(CudaDevice& device, const Conv2d& linear) {

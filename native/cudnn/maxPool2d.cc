@@ -2,6 +2,7 @@
 
 #include "graph.h"
 #include "kernels.h"
+#include "reluBackward.h"
 
 namespace mlpconv {
 std::shared_ptr<Kernel> createMaxPool2d(CudaDevice& device, const KernelDescription& description) {
@@ -15,11 +16,15 @@ std::shared_ptr<Kernel> createMaxPool2d(CudaDevice& device, const KernelDescript
 
 std::shared_ptr<Kernel> createMaxPool2dBackward(CudaDevice& device, const KernelDescription& description) {
   const MaxPool2d pool = MaxPool2d::backward(description);
-  Graph graph(device, {});
-  const GraphTensor dy = graph.input(pool.ySpec());
-  const GraphTensor index = graph.inputIndex(pool.y, pool.window);
-  graph.output(graph.maxPoolBackward(dy, index, pool.window, pool.x), pool.xSpec());
-  return graph.build();
+  return andReluBackward(device, pool.reluBackward, pool.xSpec(), [&](bool isWithin) {
+    Graph graph(device, {});
+    const GraphTensor dy = graph.input(pool.ySpec());
+    const GraphTensor index = graph.inputIndex(pool.y, pool.window);
+    GraphTensor dx = graph.maxPoolBackward(dy, index, pool.window, pool.x);
+    if (isWithin) dx = graph.reluBackward(dx, graph.input(pool.xSpec()));
+    graph.output(dx, pool.xSpec());
+    return graph.build();
+  });
 }
 
 }  // namespace mlpconv

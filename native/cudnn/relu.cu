@@ -61,12 +61,13 @@ std::shared_ptr<Kernel> createReluBackward(CudaDevice& device, const KernelDescr
   return withElement(tensor.dtype, [&](auto element) {
     using T = decltype(element);
     using Word = std::conditional_t<std::is_same_v<T, float>, uint32_t, uint16_t>;
-    return makeKernel([&device, count = tensor.elements()](const Arguments& arguments) {
+    const auto run = [&device, count = tensor.elements()](const Arguments& arguments) {
       launch(device, instance<T>("reluBackwardFloat32", "reluBackwardBfloat16"),
              ReluBackwardGroupFunctor<Word>{input<const Word>(arguments, 0), input<const Word>(arguments, 1),
                                             output<Word>(arguments, 0), count},
              groupCount(count));
-    });
+    };
+    return makeKernel(run, 0, "reluBackward");
   });
 }
 

@@ -165,7 +165,7 @@ describe.each(['onednn', 'cudnn'] as const)('%s', (backend) => {
     })
   })
 
-  if (backend === 'onednn') describe.each(Object.keys(gradients) as (keyof typeof gradients)[])('%s and reluBackward', (op) => {
+  describe.each(Object.keys(gradients) as (keyof typeof gradients)[])('%s and reluBackward', (op) => {
     function fused(fn: (gradient: Gradient, builder: GraphBuilder) => readonly Tracer[]): Graph {
       const builder = new GraphBuilder()
       return fuse(simplify(builder.build(fn(gradients[op](builder), builder))), backend)

@@ -53,18 +53,46 @@ Descriptor& of(void* descriptor) {
   return *static_cast<Descriptor*>(descriptor);
 }
 
+/// A graph's operations, each behind those whose results it reads.
 std::vector<Operation> operationsOf(const Content& graph) {
-  std::vector<Operation> operations;
+  std::vector<Operation> waiting, operations;
   for (const auto& operation : graph.descriptors(CUDNN_ATTR_OPERATIONGRAPH_OPS)) {
-    operations.push_back(readOperation(operation));
+    waiting.push_back(readOperation(operation));
+  }
+  std::set<int64_t> made;
+  while (!waiting.empty()) {
+    const auto next = std::find_if(waiting.begin(), waiting.end(), [&](const Operation& operation) {
+      return std::all_of(operation.inputs.begin(), operation.inputs.end(),
+                         [&](const Tensor& input) { return !input.isVirtual || made.contains(input.uid); });
+    });
+    if (next == waiting.end()) refuse(CUDNN_STATUS_BAD_PARAM, "nothing makes what an operation reads");
+    for (const Tensor& output : next->outputs) made.insert(output.uid);
+    operations.push_back(std::move(*next));
+    waiting.erase(next);
   }
   return operations;
+}
+
+/// A ReLU's gradient is computed only behind one other gradient, and of an even number of channels: who asks
+/// for it must have another way.
+void checkReluBackward(const std::vector<Operation>& operations) {
+  for (const Operation& operation : operations) {
+    if (!isReluBackward(*operation.content)) continue;
+    const Tensor& dy = operation.inputs[0];
+    const bool isBehind = operations.size() == 2 && &operation == &operations[1] && dy.isVirtual &&
+                          dy.uid == operations[0].outputs[0].uid && !operation.inputs[1].isVirtual;
+    const int64_t channels = dy.dims.size() == 4 ? dy.dims[1] : dy.dims.back();
+    if (!isBehind || channels % 2 != 0) {
+      refuse(CUDNN_STATUS_NOT_SUPPORTED, "no engine for this gradient of a ReLU");
+    }
+  }
 }
 
 /// The engines for a graph, the fastest first. As cuDNN's, those of convolutions come with and without tensor
 /// cores, and all others are said to use tensor cores, whether they multiply or not.
 std::vector<Engine> enginesOf(const Content& graph) {
   const std::vector<Operation> operations = operationsOf(graph);
+  checkReluBackward(operations);
   const auto any = [&](auto... types) {
     return std::any_of(operations.begin(), operations.end(),
                        [&](const Operation& operation) { return ((operation.type == types) || ...); });

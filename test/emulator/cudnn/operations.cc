@@ -240,7 +240,7 @@ Values multiply(const Values& a, const Values& b) {
   return {{1, m, n}, rounded(y)};
 }
 
-/// b's value for each of x: a bias has one per channel, which is last.
+/// b's value for each of x: a bias has one per channel, which is last. Of RELU_BWD x is dy, and b is y.
 Values pointwise(cudnnPointwiseMode_t mode, const Values& x, const Values* b) {
   Values y = x;
   switch (mode) {
@@ -249,6 +249,9 @@ Values pointwise(cudnnPointwiseMode_t mode, const Values& x, const Values* b) {
       return y;
     case CUDNN_POINTWISE_RELU_FWD:
       for (float& value : y.at) value = value <= 0 ? 0 : value;
+      return y;
+    case CUDNN_POINTWISE_RELU_BWD:
+      for (size_t i = 0; i < y.at.size(); i++) y.at[i] = b->at[i] > 0 ? y.at[i] : 0;
       return y;
     case CUDNN_POINTWISE_IDENTITY:
       return y;
@@ -330,6 +333,10 @@ bool isMaxPool(const Content& resample) {
   return resample.one<cudnnResampleMode_t>(CUDNN_ATTR_RESAMPLE_MODE) == CUDNN_RESAMPLE_MAXPOOL;
 }
 
+cudnnPointwiseMode_t modeOf(const Content& pointwise) {
+  return pointwise.one<cudnnPointwiseMode_t>(CUDNN_ATTR_POINTWISE_MODE);
+}
+
 /// The operation's results, in the order of its outputs.
 std::vector<Values> compute(const Operation& operation, std::vector<Values> in, Arithmetic arithmetic) {
   const Content& content = *operation.content;
@@ -361,8 +368,7 @@ std::vector<Values> compute(const Operation& operation, std::vector<Values> in, 
       return {multiply(in[0], in[1])};
     case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR: {
       const Content& how = content.descriptor(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR);
-      return {pointwise(how.one<cudnnPointwiseMode_t>(CUDNN_ATTR_POINTWISE_MODE), in[0],
-                        in.size() > 1 ? &in[1] : nullptr)};
+      return {pointwise(modeOf(how), in[0], in.size() > 1 ? &in[1] : nullptr)};
     }
     case CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR: {
       const Content& how = content.descriptor(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_DESC);
@@ -420,6 +426,12 @@ size_t Tensor::bytes() const {
   return static_cast<size_t>(last + 1) * bytesOf(type);
 }
 
+bool isReluBackward(const Content& operation) {
+  return operation.type == CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR &&
+         modeOf(operation.descriptor(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR)) ==
+             CUDNN_POINTWISE_RELU_BWD;
+}
+
 Operation readOperation(const std::shared_ptr<const Content>& content) {
   const auto make = [&](const std::vector<cudnnBackendAttributeName_t>& inputs,
                         const std::vector<cudnnBackendAttributeName_t>& outputs) -> Operation {
@@ -445,9 +457,19 @@ Operation readOperation(const std::shared_ptr<const Content>& content) {
     case CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR:
       return make({CUDNN_ATTR_OPERATION_MATMUL_ADESC, CUDNN_ATTR_OPERATION_MATMUL_BDESC},
                   {CUDNN_ATTR_OPERATION_MATMUL_CDESC});
-    case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR:
+    case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR: {
+      if (isReluBackward(*content)) {
+        Operation backward =
+            make({CUDNN_ATTR_OPERATION_POINTWISE_DYDESC, CUDNN_ATTR_OPERATION_POINTWISE_XDESC},
+                 {CUDNN_ATTR_OPERATION_POINTWISE_DXDESC});
+        check(backward.inputs.size() == 2 && backward.outputs.size() == 1, "dy, y and dx");
+        const Sizes& dims = backward.outputs[0].dims;
+        for (const Tensor& input : backward.inputs) check(input.dims == dims, "dy and y of dx's shape");
+        return backward;
+      }
       return make({CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_ATTR_OPERATION_POINTWISE_BDESC},
                   {CUDNN_ATTR_OPERATION_POINTWISE_YDESC});
+    }
     case CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR: {
       const Content& how = content->descriptor(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_DESC);
       const bool padsWithNothing =

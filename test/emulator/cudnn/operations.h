@@ -38,6 +38,9 @@ struct Arithmetic {
   bool nondeterministic = false;
 };
 
+/// Whether it is the gradient of a ReLU.
+bool isReluBackward(const Content& operation);
+
 /// Reads and checks an operation. Refuses what cuDNN has no engine for, or no graph of ours uses.
 Operation readOperation(const std::shared_ptr<const Content>& content);
 
