@@ -101,7 +101,10 @@ class Kernel {
   virtual void run(const Arguments& arguments) = 0;
 };
 
-/// Device memory, zeroed when it is made.
+/// What is in memory when it is made: zeros, or anything, for those who write it before they read it.
+enum class Contents { zeros, undefined };
+
+/// Device memory.
 class Memory {
  public:
   Memory() = default;
@@ -146,7 +149,7 @@ class Device {
   /// Free bytes.
   virtual size_t freeBytes() const = 0;
   /// Throws OutOfMemoryError.
-  virtual std::shared_ptr<Memory> allocate(size_t bytes) = 0;
+  virtual std::shared_ptr<Memory> allocate(size_t bytes, Contents contents) = 0;
   virtual void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) = 0;
   virtual void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) = 0;
   /// Throws, naming the op, if there is no such kernel.

@@ -11,8 +11,8 @@ namespace {
 
 class GpuMemory final : public Memory {
  public:
-  GpuMemory(std::shared_ptr<const CudaContext> context, size_t bytes)
-      : context_(std::move(context)), bytes_(bytes), data_(context_->allocate(bytes)) {}
+  GpuMemory(std::shared_ptr<const CudaContext> context, size_t bytes, Contents contents)
+      : context_(std::move(context)), bytes_(bytes), data_(context_->allocate(bytes, contents)) {}
   ~GpuMemory() override { context_->free(data_); }
 
   void* data() const override { return data_; }
@@ -145,9 +145,9 @@ const Module& CudaDevice::module() const {
 
 size_t CudaDevice::freeBytes() const { return context().freeBytes(); }
 
-std::shared_ptr<Memory> CudaDevice::allocate(size_t bytes) {
+std::shared_ptr<Memory> CudaDevice::allocate(size_t bytes, Contents contents) {
   context();
-  return std::make_shared<GpuMemory>(context_, bytes);
+  return std::make_shared<GpuMemory>(context_, bytes, contents);
 }
 
 // Copies from and to memory that is not pinned; whoever asked synchronizes before it is used or freed.

@@ -15,7 +15,10 @@ import { fit, flat, toyData, toyNetwork } from '../train/toy.js'
 
 const folder = useTemporaryFolder()
 
-const library = pathToFileURL(join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', 'index.js')).href
+const built = (...names: string[]): string =>
+  pathToFileURL(join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', ...names)).href
+const library = built('index.js')
+const addonLoader = built('native', 'load.js')
 // Elsewhere there is no emulator: `npm run test:cuda` says where it is.
 const describeOnEmulator = process.env['MLPCONV_CUDA_PATH']?.endsWith('emulator') ? describe : describe.skip
 
@@ -42,7 +45,7 @@ async function run(body: string, env: Readonly<Record<string, string>> = {}): Pr
 describeOnEmulator('on the emulator', () => {
   test('it refuses what a GPU would not survive', async () => {
     const { stdout } = await promisify(execFile)(join(process.env['MLPCONV_CUDA_PATH']!, 'strictness_test'))
-    expect(stdout).toMatch(/7 passed, 0 failed/)
+    expect(stdout).toMatch(/9 passed, 0 failed/)
   })
 
   test('cuDNN’s tensors must be aligned and may not overlap; the error names the op', async () => {
@@ -68,6 +71,36 @@ describeOnEmulator('on the emulator', () => {
     await expect(convolve(4096, 4096 + bytes - 256)).rejects.toThrow(/conv2d: .*overlaps/)
     await expect(convolve(4096, 4096 + bytes)).resolves.toBe(1)
     device.dispose()
+  })
+
+  test.each([
+    ['conv2d', 508, /CUDA says: cuDNN's convolution, input 0 reads byte 508 of the 1048576 at 0x[0-9a-f]+, which nobody wrote/],
+    ['relu', 508, /CUDA says: reluFloat32 reads byte 508 of the 1048576 at 0x[0-9a-f]+, which nobody wrote/],
+    ['relu', 512, /CUDA says: a copy to the host reads byte 8704 of the 1048576 at 0x[0-9a-f]+, which nobody wrote/],
+  ])('what nobody wrote cannot be read: %s of %i of 512 bytes', async (op, written, message) => {
+    // In a process of its own, since the device is lost.
+    const results = await run(
+      `const { loadAddon } = await import(${JSON.stringify(addonLoader)})
+      const device = loadAddon('cudnn', []).createDevice({ index: 0, threads: 0 })
+      const image = { dtype: 'float32', shape: [1, 8, 4, 4] }
+      const weight = { dtype: 'float32', shape: [8, 8, 1, 1] }
+      const inputs = ${JSON.stringify(op)} === 'relu' ? [image] : [image, weight]
+      const attributes = { stride: [1, 1], padding: [0, 0], relu: false, precision: 'default' }
+      const [kernel] = await device.createKernels([{ op: ${JSON.stringify(op)}, attributes, inputs, outputs: [image] }])
+      const memory = device.createBuffer(1 << 20, 'undefined')
+      const at = (byteOffset) => ({ slot: 0, byteOffset })
+      const call = { kernel, inputs: inputs.map((_, i) => at(4096 * i)), outputs: [at(8192)], workspace: at(1 << 16) }
+      const plan = device.createPlan({ slots: [1 << 20], stages: [{ repeat: 1, kernels: [call] }] })
+      await device.write(memory, 0, new Uint8Array(${String(written)}))
+      await device.write(memory, 4096, new Uint8Array(8 * 8 * 4))
+      const error = await attempt(async () => {
+        await plan.run(1, [memory], [0])
+        await device.read(memory, 8192, 512)
+        await device.read(memory, 8192, 513)
+      })
+      console.log(JSON.stringify(error))`,
+    )
+    expect(results).toEqual({ code: 'ERR_DEVICE', message: expect.stringMatching(message) as unknown })
   })
 
   test('auto is the GPU', () => {

@@ -71,7 +71,7 @@ class FakeDevice final : public Device {
   void attach() override {}
   int threads() const override { return 1; }
   size_t freeBytes() const override { return 0; }
-  std::shared_ptr<Memory> allocate(size_t bytes) override { return std::make_shared<HeapMemory>(bytes); }
+  std::shared_ptr<Memory> allocate(size_t bytes, Contents) override { return std::make_shared<HeapMemory>(bytes); }
   void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) override {
     std::memcpy(static_cast<std::byte*>(memory.data()) + byteOffset, data, bytes);
   }

@@ -420,6 +420,8 @@ size_t Tensor::bytes() const {
   return static_cast<size_t>(last + 1) * bytesOf(type);
 }
 
+bool Tensor::hasGaps() const { return bytes() != static_cast<size_t>(elements()) * bytesOf(type); }
+
 Operation readOperation(const std::shared_ptr<const Content>& content) {
   const auto make = [&](const std::vector<cudnnBackendAttributeName_t>& inputs,
                         const std::vector<cudnnBackendAttributeName_t>& outputs) -> Operation {
