@@ -20,7 +20,9 @@ import { hasNvidiaGpu, printError, setup } from './setup.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const isBundle = existsSync(join(root, 'commit'))
 const report = join(root, 'docs', 'gpu-report.md')
-const refusal = 'no NVIDIA GPU can be used here, so nothing is verified and docs/gpu-report.md is left as it is'
+const refusal =
+  'no NVIDIA GPU can be used here, so nothing is verified and docs/gpu-report.md is left as it is; `mlpconv doctor` says ' +
+  'what is missing, and `npm run bundle` packs all of this for a machine that has a GPU'
 
 /**
  * Runs a program of ours, shows what it prints, and resolves to that and its exit code.
