@@ -1,8 +1,10 @@
 #include "device.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cudnn_frontend/thirdparty/nlohmann/json.hpp>
+#include <thread>
 
 #include "kernels.h"
 
@@ -114,6 +116,7 @@ CudaDevice::~CudaDevice() {
   // What a lost device had is lost.
   if (cuda.cudaSetDevice(context_->index()) != cudaSuccess) return;
   cudnn_.destroy(handle_);
+  for (const cudnnHandle_t handle : planningHandles_) cudnn_.destroy(handle);
   if (stream_ != nullptr) cuda.cudaStreamDestroy(stream_);
 }
 
@@ -163,6 +166,30 @@ void CudaDevice::read(const Memory& memory, size_t byteOffset, void* data, size_
 
 std::shared_ptr<Kernel> CudaDevice::createKernel(const KernelDescription& description) {
   return mlpconv::createKernel(*this, description);
+}
+
+int CudaDevice::compilingThreads() const {
+  return autotunes_ ? 1 : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void CudaDevice::attachCompilingThread() {
+  if (context_) context_->enter();
+}
+
+std::shared_ptr<cudnnContext> CudaDevice::planningHandle() {
+  if (!context_) return nullptr;
+  const auto giveBack = [this](cudnnHandle_t handle) {
+    const std::lock_guard lock(handleMutex_);
+    planningHandles_.push_back(handle);
+  };
+  std::unique_lock lock(handleMutex_);
+  if (planningHandles_.empty()) {
+    lock.unlock();
+    return {cudnn_.create(stream_), giveBack};
+  }
+  const cudnnHandle_t handle = planningHandles_.back();
+  planningHandles_.pop_back();
+  return {handle, giveBack};
 }
 
 void CudaDevice::synchronize() {

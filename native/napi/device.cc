@@ -75,12 +75,7 @@ Napi::Value NativeDevice::createKernels(const Napi::CallbackInfo& info, const St
   return state->submit(
       info.Env(),
       [descriptions = std::move(descriptions)](Device& device, const std::atomic<bool>& stopping) {
-        Kernels kernels;
-        for (const KernelDescription& description : descriptions) {
-          if (stopping) break;
-          kernels.push_back(compileKernel(device, description));
-        }
-        return kernels;
+        return compileKernels(device, descriptions, stopping);
       },
       [state](Napi::Env env, const Kernels& kernels) {
         const Napi::Array array = Napi::Array::New(env);

@@ -19,7 +19,8 @@ size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * u
 
 /// Addresses that nobody may touch.
 std::byte* reserve(void* where, size_t bytes, int flags) {
-  void* const mapping = mmap(where, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+  void* const mapping =
+      mmap(where, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
   if (mapping == MAP_FAILED) throw std::bad_alloc();
   return static_cast<std::byte*>(mapping);
 }
@@ -105,7 +106,8 @@ std::string DeviceMemory::findUninitialized(const void* data, size_t bytes) cons
   if (bytes > 0 && *begin == State::initialized && std::memcmp(begin, begin + 1, bytes - 1) == 0) return {};
   const State* const found =
       std::find_if(begin, end, [](State state) { return state != State::initialized; });
-  return found == end ? std::string() : "reads " + describe(static_cast<const std::byte*>(data) + (found - begin));
+  return found == end ? std::string()
+                      : "reads " + describe(static_cast<const std::byte*>(data) + (found - begin));
 }
 
 std::string DeviceMemory::checkRead(const void* data, size_t bytes) const {

@@ -53,8 +53,8 @@ class DeviceMemory {
   void forget(void* data, size_t bytes);
   /// Copies bytes, and whether they were ever written, from piece to piece.
   void copy(void* target, const void* source, size_t bytes);
-  /// "reads byte 12 of the 4096 at 0x7f0000000000, which nobody wrote" if a piece's range has such a byte, else
-  /// nothing.
+  /// "reads byte 12 of the 4096 at 0x7f0000000000, which nobody wrote" if a piece's range has such a byte,
+  /// else nothing.
   std::string findUninitialized(const void* data, size_t bytes) const;
 
   /// The same of a kernel's access, which may also be near a piece: "writes byte 1000 of the 1000 at

@@ -65,8 +65,8 @@ void freedMemoryIsGone() {
   check(cudaMemsetAsync(data, 0, 4, on.stream) == cudaErrorInvalidValue, "freed memory not to be set");
 }
 
-/// What the device says, in a process of its own, after `body` and all work: "" where nothing is wrong. A device
-/// that has done something wrong is lost.
+/// What the device says, in a process of its own, after `body` and all work: "" where nothing is wrong. A
+/// device that has done something wrong is lost.
 template <typename Body>
 std::string faultOf(const Body& body) {
   int pipe[2];
@@ -156,19 +156,22 @@ void kernelsReadWhatWasWritten() {
           cudaMemcpyAsync(host, y, 101 * sizeof(float), cudaMemcpyDeviceToHost, on.stream);
         }).empty(),
         "a kernel to read what was set, and what it writes to be read");
-  checkFault(faultOf([&] { relu(102); }), "reluFloat32 reads byte 404 of the 1000 at 0x", ", which nobody wrote");
+  checkFault(faultOf([&] { relu(102); }), "reluFloat32 reads byte 404 of the 1000 at 0x",
+             ", which nobody wrote");
   checkFault(faultOf([&] {
                relu(101);
                cudaMemcpyAsync(host, y, 102 * sizeof(float), cudaMemcpyDeviceToHost, on.stream);
              }),
              "a copy to the host reads byte 404 of the 1000 at 0x", ", which nobody wrote");
   cudaMemsetAsync(x, 0, bytes, on.stream);
-  checkFault(faultOf([&] { relu(251); }), "reluFloat32 reads byte 1000 of the 1000 at 0x", ", outside of them");
+  checkFault(faultOf([&] { relu(251); }), "reluFloat32 reads byte 1000 of the 1000 at 0x",
+             ", outside of them");
   checkFault(faultOf([&] {
                Relu functor{x, y + 2, 250};
                int64_t groups = 32;
                void* arguments[] = {&functor, &groups};
-               cudaLaunchKernel(reinterpret_cast<const void*>(kernel), {1, 1, 1}, {32, 1, 1}, arguments, 0, on.stream);
+               cudaLaunchKernel(reinterpret_cast<const void*>(kernel), {1, 1, 1}, {32, 1, 1}, arguments, 0,
+                                on.stream);
              }),
              "reluFloat32 writes byte 1000 of the 1000 at 0x", ", outside of them");
   cudaFreeAsync(x, on.stream);

@@ -155,12 +155,12 @@ void testLinear(Device& device, int64_t n, int64_t in, int64_t out, DType dtype)
                "y and bias");
   }
   checkGradient(device, "linearBackwardData", precision, {dy, weight}, xSpec, dx);
-  const auto gradients = runKernel(device, "linearBackwardWeights", with(precision, "accumulate", false), {smallX, dy},
-                                   {weight.spec, bias.spec});
+  const auto gradients = runKernel(device, "linearBackwardWeights", with(precision, "accumulate", false),
+                                   {smallX, dy}, {weight.spec, bias.spec});
   checkEqual(gradients[0], weight.spec, dweight, "dweight");
   checkEqual(gradients[1], bias.spec, dbias, "dbias");
-  const auto sums = runKernel(device, "linearBackwardWeights", with(precision, "accumulate", true), {smallX, dy},
-                              {weight.spec}, {.before = {weight.bytes}});
+  const auto sums = runKernel(device, "linearBackwardWeights", with(precision, "accumulate", true),
+                              {smallX, dy}, {weight.spec}, {.before = {weight.bytes}});
   for (size_t i = 0; i < weights.size(); ++i) dweight[i] += weights[i];
   checkEqual(sums[0], weight.spec, dweight, "accumulated dweight");
 }

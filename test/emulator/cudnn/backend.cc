@@ -247,7 +247,8 @@ class Bindings {
   /// Runs a plan between its tensors: what it reads must have been written, and what is in a workspace before
   /// and after is nobody's.
   void around(const std::function<void()>& plan) const {
-    for (const Range& input : inputs_) emulatorExpectInitialized(input.name.c_str(), input.begin, input.bytes);
+    for (const Range& input : inputs_)
+      emulatorExpectInitialized(input.name.c_str(), input.begin, input.bytes);
     if (workspace_.bytes > 0) emulatorForget(workspace_.begin, workspace_.bytes);
     plan();
     for (const Range& output : outputs_) emulatorInitialize(output.begin, output.bytes);
