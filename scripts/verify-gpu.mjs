@@ -81,7 +81,7 @@ try {
 
   const jest = [process.execPath, '--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js')]
   const tests = ['test/ops', 'test/train']
-  const env = { MLPCONV_TEST_DEVICE: 'cuda' }
+  const env = { MLPCONV_TEST_DEVICE: 'cuda', MLPCONV_POISON: '1' }
   const tested = show([...jest, ...tests], env)
   const hasSanitizer = spawnSync('compute-sanitizer', ['--version']).status === 0
   const sanitized = hasSanitizer

@@ -115,6 +115,8 @@ export interface KernelCall {
 export interface PlanDescription {
   /** For each slot the least size in bytes of the buffer that is bound to it. */
   readonly slots: readonly number[]
+  /** Slots in which a step leaves nothing that another needs. */
+  readonly scratch?: readonly number[]
   readonly stages: readonly { readonly repeat: number; readonly kernels: readonly KernelCall[] }[]
 }
 

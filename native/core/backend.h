@@ -153,6 +153,9 @@ class Device {
   virtual std::shared_ptr<Memory> allocate(size_t bytes, Contents contents) = 0;
   virtual void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) = 0;
   virtual void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) = 0;
+  /// Nobody needs what is in this memory any more. A device may overwrite it, so that it shows who reads it
+  /// all the same. Runs, or is enqueued, as kernels are.
+  virtual void discard(void* /*data*/, size_t /*bytes*/) {}
   /// Throws, naming the op, if there is no such kernel. Only as many threads as `compilingThreads` says may
   /// call it at once.
   virtual std::shared_ptr<Kernel> createKernel(const KernelDescription& description) = 0;

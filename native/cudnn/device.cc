@@ -108,7 +108,8 @@ CudaDevice::CudaDevice(const DeviceOptions& options)
     : context_(options.properties.empty() ? std::make_shared<CudaContext>(options.index) : nullptr),
       properties_(context_ ? describe(context_->properties()) : options.properties),
       computeCapability_(readComputeCapability(properties_)),
-      autotunes_(options.autotune && context_ != nullptr) {}
+      autotunes_(options.autotune && context_ != nullptr),
+      poisons_(std::getenv("MLPCONV_POISON") != nullptr) {}
 
 CudaDevice::~CudaDevice() {
   if (!context_) return;
@@ -162,6 +163,12 @@ void CudaDevice::write(Memory& memory, size_t byteOffset, const void* data, size
 void CudaDevice::read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) {
   const std::byte* const source = static_cast<const std::byte*>(memory.data()) + byteOffset;
   runtime().check(runtime().cudaMemcpyAsync(data, source, bytes, cudaMemcpyDeviceToHost, stream_), "read");
+}
+
+void CudaDevice::discard(void* data, size_t bytes) {
+  if (!poisons_) return;
+  // As float32 and as bfloat16 a NaN.
+  runtime().check(runtime().cudaMemsetAsync(data, 0xff, bytes, stream_), "discarding memory");
 }
 
 std::shared_ptr<Kernel> CudaDevice::createKernel(const KernelDescription& description) {

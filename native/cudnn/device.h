@@ -29,6 +29,8 @@ class CudaDevice final : public Device {
   std::shared_ptr<Memory> allocate(size_t bytes, Contents contents) override;
   void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) override;
   void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) override;
+  /// Fills it with NaNs if the variable MLPCONV_POISON is set.
+  void discard(void* data, size_t bytes) override;
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;
   /// Measuring wants the GPU for itself.
   int compilingThreads() const override;
@@ -71,6 +73,7 @@ class CudaDevice final : public Device {
   std::string properties_;
   int computeCapability_;
   bool autotunes_;
+  bool poisons_;
   cudaStream_t stream_ = nullptr;
   cudnnHandle_t handle_ = nullptr;
   std::mutex handleMutex_;

@@ -171,6 +171,8 @@ EXPORTED cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaSt
     return withStream(runtime, stream, [&](Stream& on) {
       if (!runtime.memory.contains(data, bytes)) return cudaErrorInvalidValue;
       return runtime.enqueue(on, [=, &runtime] {
+        // Who fills memory with what it is full of when it is allocated means that nobody shall read it.
+        if (value == DeviceMemory::poison) return runtime.memory.forget(data, bytes);
         std::memset(data, value, bytes);
         runtime.memory.initialize(data, bytes);
       });

@@ -12,8 +12,6 @@ namespace mlpconv::emulator {
 namespace {
 
 constexpr size_t alignment = 256;
-/// As float32 and as bfloat16 a NaN.
-constexpr int poison = 0xff;
 
 size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 

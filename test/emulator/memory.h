@@ -13,6 +13,9 @@ namespace mlpconv::emulator {
 
 class DeviceMemory {
  public:
+  /// What each byte is that was never written: four of them, or two, are a NaN as float32 or bfloat16.
+  static constexpr int poison = 0xff;
+
   explicit DeviceMemory(size_t totalBytes);
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;

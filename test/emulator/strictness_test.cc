@@ -122,6 +122,11 @@ void copiesToTheHostReadWhatWasWritten() {
                read(reinterpret_cast<std::byte*>(on.allocate()), 4);
              }),
              "a copy to the host reads byte 0 of the 1000 at 0x", ", which nobody wrote");
+  checkFault(faultOf([&] {
+               cudaMemsetAsync(data, 0xff, 4, on.stream);
+               read(data, 4);
+             }),
+             "a copy to the host reads byte 0 of the 1000 at 0x", ", which nobody wrote");
   cudaFreeAsync(data, on.stream);
   cudaFreeAsync(other, on.stream);
 }

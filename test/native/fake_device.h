@@ -83,6 +83,9 @@ class FakeDevice final : public Device {
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override {
     return std::make_shared<FunctionKernel>(create_(description));
   }
+  /// What was discarded, in order.
+  std::vector<std::pair<void*, size_t>> discarded;
+  void discard(void* data, size_t bytes) override { discarded.emplace_back(data, bytes); }
   /// On how many threads kernels are made.
   int compiling = 1;
   int compilingThreads() const override { return compiling; }
