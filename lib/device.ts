@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { requireOptions } from './check.js'
 import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
-import type { NativeAddon, NativeBuffer, NativeDevice, Peaks, PlanProfile } from './native/binding.js'
+import type { Contents, NativeAddon, NativeBuffer, NativeDevice, Peaks, PlanProfile } from './native/binding.js'
 import { addonPath, buildCommand, loadAddon, wrapNativeError } from './native/load.js'
 import { describe } from './ops/check.js'
 import { ops } from './ops/list.js'
@@ -38,13 +38,13 @@ export class Device {
     readonly native: NativeDevice,
   ) {}
 
-  /** Zeroed memory. Throws OutOfMemoryError. */
-  allocate(bytes: number): NativeBuffer {
+  /** Memory with zeros or, where all of it is written before it is read, anything in it. Throws OutOfMemoryError. */
+  allocate(bytes: number, contents: Contents): NativeBuffer {
     if (bytes > Number.MAX_SAFE_INTEGER) {
       const freeBytes = guard(() => this.native.freeBytes())
       throw new OutOfMemoryError(`needed ${bytes} bytes, free are ${freeBytes}; use a smaller shape`, bytes, freeBytes)
     }
-    return guard(() => this.native.createBuffer(Math.max(bytes, 1)))
+    return guard(() => this.native.createBuffer(Math.max(bytes, 1), contents))
   }
 
   /** Copies `data` at once, and to the device in its turn. */
@@ -102,7 +102,7 @@ export class Device {
       // A run that is under way keeps the old arena alive until it ends.
       this.#arena?.dispose()
       this.#arena = undefined
-      this.#arena = this.allocate(bytes)
+      this.#arena = this.allocate(bytes, 'undefined')
     }
     return this.#arena
   }

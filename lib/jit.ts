@@ -58,7 +58,7 @@ class CompiledFunction<S> {
     const device = deviceOf(inputs)
     const { compiled, lifted, computed, results, structure } = await this.#compiled(device, inputs)
     const closure = await Promise.all(lifted.map((liftable) => liftable.onDevice(device)))
-    const bound = [...inputs, ...closure, ...computed.map(({ shape, dtype }) => Tensor.zeros(device, shape, dtype))]
+    const bound = [...inputs, ...closure, ...computed.map(({ shape, dtype }) => Tensor.empty(device, shape, dtype))]
     const bindings = bound.map((tensor) => tensor.binding)
     const running = device.run(compiled, 1, bindings)
     // An input, or the same output again, is copied in its turn, so that each result has memory of its own.

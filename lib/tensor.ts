@@ -6,7 +6,7 @@ import { byteLength, type DType } from './graph/graph.js'
 import { Tracer, type Liftable } from './graph/trace.js'
 import { runEagerly } from './jit.js'
 import { checkShape, className, fromDevice, toDevice, type TypedArrays } from './layout.js'
-import type { Attributes } from './native/binding.js'
+import type { Attributes, Contents } from './native/binding.js'
 import type { OpDefinition, Operand } from './ops/op.js'
 
 export interface TensorOptions<D extends DType = DType> {
@@ -35,8 +35,18 @@ export class Tensor<D extends DType = DType> implements Operand<Promise<Tensor>>
 
   /** Zeros. Throws OutOfMemoryError. */
   static zeros<D extends DType>(device: Device, shape: readonly number[], dtype: D): Tensor<D> {
+    return Tensor.#allocate(device, shape, dtype, 'zeros')
+  }
+
+  /** Whatever is in memory: for values that are all written before they are read. Throws OutOfMemoryError. */
+  static empty<D extends DType>(device: Device, shape: readonly number[], dtype: D): Tensor<D> {
+    return Tensor.#allocate(device, shape, dtype, 'undefined')
+  }
+
+  static #allocate<D extends DType>(device: Device, shape: readonly number[], dtype: D, contents: Contents): Tensor<D> {
     const checked = checkShape(shape)
-    return new Tensor(device, checked, dtype, { buffer: device.allocate(byteLength({ shape: checked, dtype })), byteOffset: 0 }, true)
+    const buffer = device.allocate(byteLength({ shape: checked, dtype }), contents)
+    return new Tensor(device, checked, dtype, { buffer, byteOffset: 0 }, true)
   }
 
   /** A tensor within memory that another one owns. */
@@ -53,7 +63,7 @@ export class Tensor<D extends DType = DType> implements Operand<Promise<Tensor>>
     requireOptions('tensor', options, ['dtype', 'device'])
     const type = options.dtype ?? (defaultTypes[className(data)] as D | undefined) ?? ('float32' as D)
     const bytes = toDevice(data, checkShape(shape), type)
-    const tensor = Tensor.zeros(resolveDevice(options.device), shape, type)
+    const tensor = Tensor.empty(resolveDevice(options.device), shape, type)
     await tensor.device.write(tensor.binding, bytes)
     return tensor
   }
@@ -76,7 +86,7 @@ export class Tensor<D extends DType = DType> implements Operand<Promise<Tensor>>
 
   /** A copy, with memory of its own, of the values that are there when all that was asked for before is done. */
   async clone(): Promise<Tensor<D>> {
-    const copy = Tensor.zeros(this.device, this.shape, this.dtype)
+    const copy = Tensor.empty(this.device, this.shape, this.dtype)
     const bytes = await this.device.read(this.binding, byteLength(this))
     await this.device.write(copy.binding, new Uint8Array(bytes))
     return copy

@@ -29,7 +29,8 @@ try {
   const tests = paths.length > 0 ? paths : ['test/ops', 'test/train', ...(onGpu ? [] : ['test/emulator'])]
   const child = spawn(process.execPath, ['--experimental-vm-modules', '--no-warnings', jest, ...tests], {
     cwd: root,
-    env: { ...process.env, MLPCONV_TEST_DEVICE: 'cuda', ...emulated },
+    // With the arena full of NaNs before each step.
+    env: { ...process.env, MLPCONV_TEST_DEVICE: 'cuda', MLPCONV_POISON: '1', ...emulated },
     stdio: 'inherit',
   })
   child.on('close', (code) => (process.exitCode = code ?? 1))

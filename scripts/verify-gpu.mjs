@@ -20,7 +20,9 @@ import { hasNvidiaGpu, printError, setup } from './setup.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const isBundle = existsSync(join(root, 'commit'))
 const report = join(root, 'docs', 'gpu-report.md')
-const refusal = 'no NVIDIA GPU can be used here, so nothing is verified and docs/gpu-report.md is left as it is'
+const refusal =
+  'no NVIDIA GPU can be used here, so nothing is verified and docs/gpu-report.md is left as it is; `mlpconv doctor` says ' +
+  'what is missing, and `npm run bundle` packs all of this for a machine that has a GPU'
 
 /**
  * Runs a program of ours, shows what it prints, and resolves to that and its exit code.
@@ -79,7 +81,7 @@ try {
 
   const jest = [process.execPath, '--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js')]
   const tests = ['test/ops', 'test/train']
-  const env = { MLPCONV_TEST_DEVICE: 'cuda' }
+  const env = { MLPCONV_TEST_DEVICE: 'cuda', MLPCONV_POISON: '1' }
   const tested = show([...jest, ...tests], env)
   const hasSanitizer = spawnSync('compute-sanitizer', ['--version']).status === 0
   const sanitized = hasSanitizer

@@ -16,6 +16,8 @@ trial = json.loads(sys.argv[1])
 layer, kind = trial["layer"], trial["layer"]["kind"]
 device = trial["device"]
 dtype = torch.bfloat16 if trial["dtype"] == "bfloat16" else torch.float32
+torch.backends.cudnn.allow_tf32 = trial["dtype"] == "tfloat32"
+torch.backends.cuda.matmul.allow_tf32 = trial["dtype"] == "tfloat32"
 torch.set_num_threads(trial["threads"])
 torch.backends.cudnn.benchmark = True
 

@@ -12,6 +12,7 @@ import { activationTypes } from '../ops/op.js'
 import { opDefinition } from '../ops/list.js'
 import { Random } from '../random.js'
 import { Tensor } from '../tensor.js'
+import { resolvePrecision, type Precision } from '../trainer/options.js'
 import { applyLayer, directionsOf, inputsOf, parametersOf, parseLayer, type LayerInput } from './layer.js'
 
 /** `backward` is the gradients of all inputs, and what they need of forward. */
@@ -21,8 +22,8 @@ export const directions: readonly Direction[] = ['forward', 'backward']
 export interface BenchmarkOptions {
   /** Default `forward`. */
   readonly direction?: Direction
-  /** Of the activations. Default `float32`. */
-  readonly dtype?: 'float32' | 'bfloat16'
+  /** Of the activations, `tfloat32` on GPUs only. Default `float32`. */
+  readonly dtype?: Precision
   /** Default `auto`. */
   readonly device?: Device | DeviceName
   /** Timed samples. Default 5. */
@@ -53,16 +54,16 @@ export interface LayerTiming {
  */
 export async function benchmark(layer: LayerInput, options: BenchmarkOptions = {}): Promise<LayerTiming> {
   const parsed = parseLayer(layer)
-  const { dtype = 'float32', repeats = 5, seconds = 0.1, signal } = options
-  requireOneOf('benchmark', 'dtype', dtype, ['float32', 'bfloat16'])
+  const { repeats = 5, seconds = 0.1, signal } = options
   const direction = requireOneOf('benchmark', 'direction', options.direction ?? 'forward', directions)
   requireInteger('benchmark', 'repeats', repeats, 1)
   if (!(seconds >= 0 && seconds <= 3600)) throw new OptionError('benchmark: seconds must be a number from 0 to 3600')
   const device = resolveDevice(options.device)
+  const { dtype, precision } = resolvePrecision('benchmark', options, device)
 
   if (!directionsOf(parsed).includes(direction)) throw new OptionError(`benchmark: ${parsed.kind} has no ${direction}`)
 
-  const builder = new GraphBuilder({ training: true })
+  const builder = new GraphBuilder({ training: true, precision })
   const inputs = inputsOf(parsed, dtype).map((spec) => builder.input(spec))
   const outputs = applyLayer(parsed, inputs)
   if (direction === 'backward') {

@@ -1,7 +1,7 @@
 /** `mlpconv bench` */
 import { readFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { benchmark } from '../bench/benchmark.js'
 import { caseName, catalog, type BenchCase } from '../bench/catalog.js'
 import { directionsOf, parseLayer, type LayerInput } from '../bench/layer.js'
@@ -11,7 +11,7 @@ import { renderReport } from './benchFigure.js'
 import { compareReports, formatReport, reportSchema, type Report } from './benchReport.js'
 import { measure, type TrialOptions } from './benchTrials.js'
 import { interruptedCode, interruptible } from './interrupt.js'
-import { addDeviceOptions, integer, number, openChosenDevice } from './options.js'
+import { addDeviceOptions, dtypeOption, integer, number, openChosenDevice } from './options.js'
 import { formatPlural, openOutput, type Output } from './output.js'
 import { version } from './package.js'
 import { findPeer } from './peer.js'
@@ -36,7 +36,7 @@ const collect = (value: string, before: readonly string[]): readonly string[] =>
 export function benchCommand(): Command {
   const command = new Command('bench')
     .description('Time layers: a 1x1 convolution against dense layers on the same numbers, the ops of NiN, or your own')
-    .addOption(new Option('--dtype <type>', 'type of the activations').choices(['float32', 'bfloat16']).default('float32'))
+    .addOption(dtypeOption().default('float32'))
     .option('--filter <text>', 'only layers whose name has it in it; may be given again, all must be', collect, [])
     .option('--layer <json>', 'a layer of your own instead; may be given again', collect, [])
     .option('--rounds <n>', 'how often each has its turn, each time in a fresh process', integer(1), 3)

@@ -1,6 +1,7 @@
 /** The rows of a run of benchmarks: their schema, what they say to people, and how they compare with older ones. */
 import { z } from 'zod'
 import { median, quantile } from '../bench/statistics.js'
+import { precisions } from '../trainer/options.js'
 import { formatColumns, formatCount, formatRate, formatTime } from './output.js'
 
 const sample = z.array(z.number().positive()).min(1)
@@ -24,7 +25,7 @@ export const reportSchema = z.object({
   mlpconv: z.string(),
   machine: z.string(),
   device: z.string(),
-  dtype: z.enum(['float32', 'bfloat16']),
+  dtype: z.enum(precisions),
   rows: z.array(rowSchema),
 })
 

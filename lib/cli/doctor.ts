@@ -156,18 +156,19 @@ async function nvidia(): Promise<Finding[]> {
   } catch (error) {
     return [missing('GPU addon', 'does not load', (error as Error).message)]
   }
-  const { runtime, driver, cuDNN, devices, ...others } = facts
+  const { runtime, driver, cuDNN, NCCL, devices, ...others } = facts
   /** A fact, or several lines that say why there is none. */
-  const finding = (name: string, fact: string | number | boolean = 'unknown', isFound: RegExp): Finding => {
+  const finding = (name: string, fact: string | number | boolean = 'unknown', isFound: RegExp, without?: string): Finding => {
     const [first = '', ...rest] = String(fact).split('\n')
     if (isFound.test(first)) return { name, status: 'ok', found: first }
-    return missing(name, first, rest.length > 0 ? String(fact) : undefined)
+    return missing(name, without ?? first, rest.length > 0 || without !== undefined ? String(fact) : undefined)
   }
   return [
     finding('NVIDIA driver', driver, /^for CUDA/),
     { name: 'GPU addon', status: 'ok', found: addonPath('cudnn') },
     finding('CUDA runtime', runtime, /^\d/),
     finding('cuDNN', cuDNN, /^\d/),
+    finding('NCCL', NCCL, /^\d/, 'not found, and not needed by one GPU'),
     ...(devices === 0 ? [missing('GPUs', 'none')] : []),
     ...Object.entries(others).map(([name, fact]) => finding(name.replace('device', 'GPU'), fact, /compute capability/)),
   ]

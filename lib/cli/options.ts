@@ -2,9 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { openDevice, type Device, type DeviceName } from '../device.js'
 import { ninVariants } from '../models/nin.js'
-import type { Precision } from '../trainer/options.js'
-
-const precisions: readonly Precision[] = ['float32', 'bfloat16', 'tfloat32']
+import { precisions } from '../trainer/options.js'
 
 /** A parser of integers of at least `least`. */
 export function integer(least: number): (text: string) => number {

@@ -6,6 +6,7 @@ import { OptionError } from '../errors.js'
 import { ninVariants } from '../models/nin.js'
 import { recipes, type RecipeName } from '../models/recipes.js'
 import { SGD } from '../optim/sgd.js'
+import { precisions } from '../trainer/options.js'
 
 /** The presets of `--preset`. */
 export const presets = Object.keys(recipes) as RecipeName[]
@@ -31,7 +32,7 @@ const settingsSchema = z.strictObject({
   nesterov: z.boolean(),
   clipGradNorm: z.number().nonnegative(),
   seed: z.int().nonnegative(),
-  dtype: z.enum(['float32', 'bfloat16', 'tfloat32']),
+  dtype: z.enum(precisions),
 })
 
 const names = Object.keys(settingsSchema.shape) as (keyof Settings)[]

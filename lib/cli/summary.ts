@@ -4,7 +4,8 @@ import { elementCount } from '../graph/graph.js'
 import { NiN, type NiNVariant } from '../models/nin.js'
 import { Linear } from '../nn/index.js'
 import type { Summary } from '../nn/summary.js'
-import { addDeviceOptions, integer, openChosenDevice, variantOption, type DeviceOptions } from './options.js'
+import type { Precision } from '../trainer/options.js'
+import { addDeviceOptions, dtypeOption, integer, openChosenDevice, variantOption, type DeviceOptions } from './options.js'
 import { formatCount, openOutput } from './output.js'
 
 interface SummaryOptions extends DeviceOptions {
@@ -13,7 +14,7 @@ interface SummaryOptions extends DeviceOptions {
   readonly channels: number
   readonly resize: number
   readonly batchSize: number
-  readonly dtype: 'float32' | 'bfloat16'
+  readonly dtype: Precision
   readonly depth?: number
   readonly compare?: keyof typeof comparisons
   readonly json?: boolean
@@ -36,9 +37,7 @@ export function summaryCommand(): Command {
     .option('--resize <n>', 'height and width of the images', integer(1), 224)
     .option('--channels <n>', 'channels of the images', integer(1), 1)
     .option('--batch-size <n>', 'images per step', integer(1), 1)
-    .addOption(
-      new Option('--dtype <type>', 'type of the activations').choices(['float32', 'bfloat16']).default('float32'),
-    )
+    .addOption(dtypeOption().default('float32'))
     .option('--depth <n>', 'how deep layers are listed, 1 for the outermost (default: all)', integer(1))
     .addOption(
       new Option('--compare <what>', 'print the weights of another layer beside').choices(Object.keys(comparisons)),

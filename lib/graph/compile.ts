@@ -42,6 +42,7 @@ export async function compile(
   const memory = planMemory(graph, byteLengthOf, workspaceBytesOf)
   const plan = device.createPlan({
     slots: [Math.max(memory.arenaBytes, 1), ...[...graph.inputs, ...graph.outputs].map(byteLengthOf)],
+    scratch: [0],
     stages: stages.map((stage) => ({
       repeat: stage === 'body' ? repeat : 1,
       kernels: graph.nodes

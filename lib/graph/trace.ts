@@ -20,13 +20,13 @@ function isLiftable(value: unknown): value is Liftable {
 }
 
 /**
- * What convolutions may round: `default` lets a backend choose faster algorithms that round more than the direct one
- * (Winograd in float32: relative L2 error 1e-5, largest error 1e-4 of the RMS); `highest` does not; `tfloat32`, on GPUs
+ * What convolutions and dense layers may round: `default` lets a backend choose faster algorithms that round more than the direct one
+ * (Winograd for convolutions in float32: relative L2 error 1e-5, largest error 1e-4 of the RMS); `highest` does not; `tfloat32`, on GPUs
  * only, also rounds the factors of products to TF32's ten bits (relative L2 error 1e-3), for their tensor cores.
  */
-export type ConvolutionPrecision = 'default' | 'highest' | 'tfloat32'
+export type MatmulPrecision = 'default' | 'highest' | 'tfloat32'
 
-export const convolutionPrecisions: readonly ConvolutionPrecision[] = ['default', 'highest', 'tfloat32']
+export const matmulPrecisions: readonly MatmulPrecision[] = ['default', 'highest', 'tfloat32']
 
 /** What holds while a function is traced. */
 export interface TraceOptions {
@@ -34,8 +34,8 @@ export interface TraceOptions {
   readonly training?: boolean
   /** The seed of all randomness in the graph, an integer in [0, 2^53). */
   readonly seed?: number
-  /** Of all convolutions that have none of their own; default `default`. */
-  readonly precision?: ConvolutionPrecision
+  /** Of all convolutions and dense layers that have none of their own; default `default`. */
+  readonly precision?: MatmulPrecision
 }
 
 /** A symbolic tensor: it has a shape and a type, and no values yet. */
@@ -61,7 +61,7 @@ export class Tracer implements Operand<Tracer> {
 export class GraphBuilder {
   readonly training: boolean
   readonly seed: number
-  readonly precision: ConvolutionPrecision
+  readonly precision: MatmulPrecision
   readonly values: Value[] = []
   readonly nodes: Node[] = []
   readonly inputs: ValueId[] = []
@@ -80,7 +80,7 @@ export class GraphBuilder {
   constructor(options: TraceOptions = {}) {
     this.training = options.training ?? false
     this.seed = options.seed ?? 0
-    this.precision = requireOneOf('trace', 'precision', options.precision ?? 'default', convolutionPrecisions)
+    this.precision = requireOneOf('trace', 'precision', options.precision ?? 'default', matmulPrecisions)
   }
 
   /** A number for the next use of randomness, so that two dropouts differ. */

@@ -33,14 +33,20 @@ export interface DeviceOptions {
   readonly autotune?: boolean
 }
 
+/** What is in memory when it is made. */
+export type Contents = 'zeros' | 'undefined'
+
 /** A device with one worker thread on which all of its work runs, in the order in which it was asked for. */
 export interface NativeDevice {
   /** The threads in use. */
   readonly threads: number
   /** Free memory in bytes. */
   freeBytes(): number
-  /** Allocates at least one byte of zeroed memory, aligned to at least 64 bytes. Throws ERR_OUT_OF_MEMORY. */
-  createBuffer(bytes: number): NativeBuffer
+  /**
+   * Allocates at least one byte, aligned to at least 64 bytes: zeros, or anything where all of it is written before it is
+   * read. Throws ERR_OUT_OF_MEMORY.
+   */
+  createBuffer(bytes: number, contents?: Contents): NativeBuffer
   /** Makes kernels on the worker thread. Rejects with the op's name if one cannot be made. */
   createKernels(descriptions: readonly KernelDescription[]): Promise<NativeKernel[]>
   /** Binds kernels to locations. Cheap; allocates no device memory. */
@@ -109,6 +115,8 @@ export interface KernelCall {
 export interface PlanDescription {
   /** For each slot the least size in bytes of the buffer that is bound to it. */
   readonly slots: readonly number[]
+  /** Slots in which a step leaves nothing that another needs. */
+  readonly scratch?: readonly number[]
   readonly stages: readonly { readonly repeat: number; readonly kernels: readonly KernelCall[] }[]
 }
 

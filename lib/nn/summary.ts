@@ -1,12 +1,13 @@
 /** What a network does to an input, and what that costs: shapes, parameters, FLOPs, memory. */
-import { requireBoolean, requireInteger, requireOneOf, requireOptions } from '../check.js'
-import { openDevice, type Device, type DeviceName } from '../device.js'
+import { requireBoolean, requireInteger, requireOptions } from '../check.js'
+import { resolveDevice, type Device, type DeviceName } from '../device.js'
 import { ShapeError } from '../errors.js'
-import { byteLength, elementCount, type DType, type Graph } from '../graph/graph.js'
+import { byteLength, elementCount, type Graph } from '../graph/graph.js'
 import { GraphBuilder } from '../graph/trace.js'
 import { checkShape } from '../layout.js'
 import { describeShape, dimensions4 } from '../ops/check.js'
 import { SGD } from '../optim/sgd.js'
+import { resolvePrecision, type Precision, type Rounding } from '../trainer/options.js'
 import { flatLayout } from '../trainer/flat.js'
 import { chooseMicroBatch } from '../trainer/pass.js'
 import { trainingStep, type StepInput } from '../trainer/step.js'
@@ -17,8 +18,8 @@ import { formatSummary } from './summaryTable.js'
 export interface SummaryOptions {
   /** Whose kernels are asked for their memory. Default `auto`. */
   readonly device?: DeviceName | Device
-  /** The type of activations; default float32. */
-  readonly dtype?: 'float32' | 'bfloat16'
+  /** The type of activations, `tfloat32` on GPUs only; default float32. */
+  readonly dtype?: Precision
   /** Whether to say what training takes; default: if the input is [N, C, H, W] and the output [N, classes]. */
   readonly training?: boolean
   /** Default: SGD without momentum. */
@@ -98,11 +99,12 @@ export async function summarize(
 ): Promise<Summary> {
   requireOptions('summary', options, ['device', 'dtype', 'training', 'optimizer', 'microBatch'])
   const { device: name = 'auto', optimizer = SGD({ lr: 0 }), microBatch: limit } = options
-  const dtype = requireOneOf('summary', 'dtype', options.dtype ?? 'float32', ['float32', 'bfloat16'])
+  const device = resolveDevice(name)
+  const rounding = resolvePrecision('summary', options, device)
   if (limit !== undefined) requireInteger('summary', 'microBatch', limit, 1)
   const shape = checkShape(inputShape)
   net.inferShapes(shape)
-  const { graph, outputShape, visits } = traceVisits(net, shape, dtype)
+  const { graph, outputShape, visits } = traceVisits(net, shape, rounding)
   const canTrain = shape.length === 4 && outputShape.length === 2
   const training = requireBoolean('summary', 'training', options.training ?? canTrain)
   if (training && !canTrain) {
@@ -112,10 +114,9 @@ export async function summarize(
     )
   }
 
-  const device = typeof name === 'string' ? openDevice(name) : name
   const predict = await predictingCosts(device, graph)
   const train = training
-    ? await trainingCosts(device, net, shape, outputShape[1]!, { dtype, optimizer, limit })
+    ? await trainingCosts(device, net, shape, outputShape[1]!, { rounding, optimizer, limit })
     : undefined
   const rows = visits.map(({ path, module, outputShape }) => ({
     path,
@@ -141,10 +142,10 @@ interface Visit {
 function traceVisits(
   net: Module,
   shape: readonly number[],
-  dtype: DType,
+  { dtype, precision }: Rounding,
 ): { graph: Graph; outputShape: readonly number[]; visits: readonly Visit[] } {
   const visits: Visit[] = []
-  const builder = new GraphBuilder()
+  const builder = new GraphBuilder({ precision })
   builder.onModule = (path, module, output) => {
     if (path === '') return
     const firstChild = visits.findIndex((visit) => isWithin(visit.path, path))
@@ -175,9 +176,9 @@ async function trainingCosts(
   net: Module,
   shape: readonly number[],
   classes: number,
-  { dtype, optimizer, limit }: { dtype: DType; optimizer: SGD; limit: number | undefined },
+  { rounding, optimizer, limit }: { rounding: Rounding; optimizer: SGD; limit: number | undefined },
 ): Promise<PlanCosts & { readonly microBatch: number }> {
-  const [batchSize, channels, ...size] = dimensions4({ shape, dtype })
+  const [batchSize, channels, ...size] = dimensions4({ shape, dtype: rounding.dtype })
   const microBatch = chooseMicroBatch(batchSize, size, limit)
   const data = {
     images: { shape: [1, channels, ...size], dtype: 'uint8' },
@@ -186,7 +187,7 @@ async function trainingCosts(
     std: new Array<number>(channels).fill(1),
     orderLength: batchSize,
   } as const
-  const options = { data, classes, batchSize, microBatch, dtype, seed: 0, precision: 'default' } as const
+  const options = { data, classes, batchSize, microBatch, seed: 0, ...rounding } as const
   const step = trainingStep(net, flatLayout(net), options, optimizer, 1)
   const { of, compiled } = await costsOf(device, step.graph, step.repeat)
   const bound = step.inputs

@@ -3,7 +3,7 @@ import { applyOp } from './apply.js'
 import { requireOneOf } from '../check.js'
 import { ShapeError } from '../errors.js'
 import type { TensorSpec } from '../graph/graph.js'
-import { convolutionPrecisions, type ConvolutionPrecision } from '../graph/trace.js'
+import { matmulPrecisions, type MatmulPrecision } from '../graph/trace.js'
 import type { Attributes } from '../native/binding.js'
 import {
   describeShape,
@@ -124,7 +124,7 @@ export interface Conv2dOptions {
   /** Zeros on each side; default 0. */
   readonly padding?: Size2d
   /** Default: that of the trace, which is `default`. */
-  readonly precision?: ConvolutionPrecision
+  readonly precision?: MatmulPrecision
 }
 
 /**
@@ -143,7 +143,7 @@ export function conv2d<R>(x: Operand<R>, weight: Operand<R>, bias?: Operand<R>, 
     padding: pair('conv2d', 'padding', options.padding ?? 0, 0),
     relu: false,
     ...(options.precision !== undefined && {
-      precision: requireOneOf('conv2d', 'precision', options.precision, convolutionPrecisions),
+      precision: requireOneOf('conv2d', 'precision', options.precision, matmulPrecisions),
     }),
   }
   return applyOp(conv2dOp, attributes, bias ? [x, weight, bias] : [x, weight])

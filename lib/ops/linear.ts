@@ -1,14 +1,17 @@
 /** The dense layer and its two backward products. */
 import { applyOp } from './apply.js'
+import { requireOneOf } from '../check.js'
 import { ShapeError } from '../errors.js'
+import { matmulPrecisions, type MatmulPrecision } from '../graph/trace.js'
 import { weightGradients } from './conv2d.js'
 import { describeShape, dimensions2, requireActivation, requireDType, requireRank, requireShape } from './check.js'
 import type { Operand, OpDefinition } from './op.js'
 import { reluBackwardOp } from './relu.js'
 
-/** x [N,I], w [O,I], bias [O] or absent -> y [N,O]; attribute relu. */
+/** x [N,I], w [O,I], bias [O] or absent -> y [N,O]; attributes precision, relu. */
 export const linearOp: OpDefinition = {
   name: 'linear',
+  hasPrecision: true,
   infer([x, w, bias]) {
     requireActivation('linear', 'x', x!)
     requireRank('linear', 'x', x!, 2, '[N, inFeatures]')
@@ -29,10 +32,11 @@ export const linearOp: OpDefinition = {
     return [{ shape: [n, outFeatures], dtype: x!.dtype }]
   },
   differentiate({ attributes, inputs: [x, w, bias], outputs: [y], wanted }, [gradient]) {
-    const dy = attributes['relu'] ? gradient!.apply(reluBackwardOp, {}, [gradient!, y!]) : gradient!
-    const dx = wanted[0] ? dy.apply(linearBackwardDataOp, { relu: false }, [dy, w!]) : undefined
+    const { relu, ...rounding } = attributes
+    const dy = relu ? gradient!.apply(reluBackwardOp, {}, [gradient!, y!]) : gradient!
+    const dx = wanted[0] ? dy.apply(linearBackwardDataOp, { ...rounding, relu: false }, [dy, w!]) : undefined
     if (!wanted[1] && !wanted[2]) return [dx]
-    const weightAttributes = { weightShape: w!.shape, bias: bias !== undefined, accumulate: false }
+    const weightAttributes = { ...rounding, weightShape: w!.shape, bias: bias !== undefined, accumulate: false }
     const [dw, dbias] = dy.builder.apply(linearBackwardWeightsOp, weightAttributes, [x!, dy])
     return [dx, dw, dbias]
   },
@@ -42,6 +46,7 @@ export const linearOp: OpDefinition = {
 /** dy [N,O], w [O,I] -> dx [N,I]. If `relu`, y [N,I] follows w: dx is 0 where y is not above 0. */
 export const linearBackwardDataOp: OpDefinition = {
   name: 'linearBackwardData',
+  hasPrecision: true,
   infer([dy, w]) {
     return [{ shape: [dy!.shape[0]!, w!.shape[1]!], dtype: dy!.dtype }]
   },
@@ -51,12 +56,19 @@ export const linearBackwardDataOp: OpDefinition = {
 /** x [N,I], dy [N,O] -> dw [O,I] and, if `bias`, dbias [O]; float32. */
 export const linearBackwardWeightsOp: OpDefinition = {
   name: 'linearBackwardWeights',
+  hasPrecision: true,
   accumulates: true,
   optionalOutputsFrom: 1,
   infer(_inputs, attributes) {
     return weightGradients(attributes)
   },
   flops: ([x, dy]) => 2 * x!.shape[0]! * x!.shape[1]! * dy!.shape[1]!,
+}
+
+/** How products are rounded. */
+export interface LinearOptions {
+  /** Default: that of the trace, which is `default`. */
+  readonly precision?: MatmulPrecision
 }
 
 /**
@@ -66,8 +78,14 @@ export const linearBackwardWeightsOp: OpDefinition = {
  * @param weight float32 [O, I]
  * @param bias float32 [O]
  * @returns [N, O], x's type
- * @throws ShapeError, DTypeError
+ * @throws ShapeError, DTypeError, OptionError
  */
-export function linear<R>(x: Operand<R>, weight: Operand<R>, bias?: Operand<R>): R {
-  return applyOp(linearOp, { relu: false }, bias ? [x, weight, bias] : [x, weight])
+export function linear<R>(x: Operand<R>, weight: Operand<R>, bias?: Operand<R>, options: LinearOptions = {}): R {
+  const attributes = {
+    relu: false,
+    ...(options.precision !== undefined && {
+      precision: requireOneOf('linear', 'precision', options.precision, matmulPrecisions),
+    }),
+  }
+  return applyOp(linearOp, attributes, bias ? [x, weight, bias] : [x, weight])
 }

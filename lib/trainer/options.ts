@@ -2,7 +2,7 @@
 import { requireInteger, requireOneOf, requireOptions } from '../check.js'
 import { resolveDevice, type Device, type DeviceName } from '../device.js'
 import { DeviceError, OptionError } from '../errors.js'
-import { convolutionPrecisions, type ConvolutionPrecision } from '../graph/trace.js'
+import { matmulPrecisions, type MatmulPrecision } from '../graph/trace.js'
 import type { Schedule } from '../optim/schedule.js'
 import { constant } from '../optim/schedule.js'
 import { SGD } from '../optim/sgd.js'
@@ -10,6 +10,8 @@ import { describe } from '../ops/check.js'
 
 /** How activations are computed. Master weights, loss and update are float32 in all of them. */
 export type Precision = 'float32' | 'tfloat32' | 'bfloat16'
+
+export const precisions: readonly Precision[] = ['float32', 'tfloat32', 'bfloat16']
 
 export interface TrainerOptions {
   /** Made by `optim.SGD`. */
@@ -25,8 +27,8 @@ export interface TrainerOptions {
   readonly device?: DeviceName | Device
   /** Default float32. */
   readonly dtype?: Precision
-  /** Of the convolutions. Default `default`. */
-  readonly precision?: ConvolutionPrecision
+  /** Of convolutions and dense layers. Default `default`. */
+  readonly precision?: MatmulPrecision
   /** Samples that go through the network at a time. It changes memory and speed, not the result. Default: chosen by size. */
   readonly microBatch?: number
   /** A file that is written at the end of each epoch and when training is stopped. Default: none. */
@@ -34,6 +36,9 @@ export interface TrainerOptions {
   /** Texts that are written into the checkpoint's metadata, such as what is needed to build the network again. */
   readonly metadata?: Readonly<Record<string, string>>
 }
+
+/** What a graph is traced with. */
+export type Rounding = Pick<ResolvedOptions, 'dtype' | 'precision'>
 
 /** All options, with those that were left out. */
 export type ResolvedOptions = Omit<Required<TrainerOptions>, 'microBatch' | 'checkpoint' | 'dtype'> & {
@@ -92,7 +97,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
 }
 
 /**
- * The type of activations in memory, and how convolutions are computed.
+ * The type of activations in memory, and how convolutions and dense layers are computed.
  *
  * @throws OptionError; DeviceError if the device has no such mode
  */
@@ -100,9 +105,9 @@ export function resolvePrecision(
   where: string,
   options: Pick<TrainerOptions, 'dtype' | 'precision'>,
   device: DeviceName | Device,
-): Pick<ResolvedOptions, 'dtype' | 'precision'> {
-  const dtype = requireOneOf(where, 'dtype', options.dtype ?? 'float32', ['float32', 'tfloat32', 'bfloat16'])
-  const precision = requireOneOf(where, 'precision', options.precision ?? 'default', convolutionPrecisions)
+): Rounding {
+  const dtype = requireOneOf(where, 'dtype', options.dtype ?? 'float32', precisions)
+  const precision = requireOneOf(where, 'precision', options.precision ?? 'default', matmulPrecisions)
   if (dtype !== 'tfloat32') return { dtype, precision }
   if (resolveDevice(device).backend !== 'cudnn') {
     throw new DeviceError(`${where}: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU`)

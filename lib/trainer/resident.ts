@@ -54,7 +54,7 @@ export class ResidentData {
   static upload(device: Device, dataset: Dataset): Promise<ResidentData> {
     return disposeOnFailure(async (own) => {
       const { count } = dataset.shape
-      const images = own(Tensor.zeros(device, imagesSpec(dataset).shape, 'uint8'))
+      const images = own(Tensor.empty(device, imagesSpec(dataset).shape, 'uint8'))
       await device.write(images.binding, dataset.images)
       const labels = own(await Tensor.from(dataset.labels, [count], { dtype: 'int32', device }))
       const indices = Int32Array.from({ length: count }, (_, i) => i)

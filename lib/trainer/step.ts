@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.js'
 import { differentiate } from '../graph/differentiate.js'
 import { opDefinition } from '../ops/list.js'
 import type { DType, Graph, Node, TensorSpec, ValueId } from '../graph/graph.js'
-import { GraphBuilder, type ConvolutionPrecision, type Liftable, type Tracer } from '../graph/trace.js'
+import { GraphBuilder, type MatmulPrecision, type Liftable, type Tracer } from '../graph/trace.js'
 import type { Module } from '../nn/module.js'
 import { addOp } from '../ops/add.js'
 import { describeShape } from '../ops/check.js'
@@ -37,7 +37,7 @@ export interface StepOptions {
   /** The type of activations. */
   readonly dtype: DType
   readonly seed: number
-  readonly precision: ConvolutionPrecision
+  readonly precision: MatmulPrecision
 }
 
 /** What a step reads and writes outside of itself. */

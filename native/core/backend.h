@@ -3,9 +3,10 @@
 // Shapes are logical (NCHW, OIHW); in memory every tensor of rank 4 is channels-last (NHWC, OHWI), all others
 // are row-major, and `opaque` is a blob in the backend's own layout.
 //
-// Work comes from the device's worker thread: kernels are made and run there, memory is written and read. Any
-// thread may call Backend's functions, Device's `threads`, `freeBytes` and `allocate`, and Memory's methods,
-// and destroy kernels and memory; their device lives longer than they do.
+// Work comes from the device's worker thread: kernels are made there, with the help of other threads where
+// the device allows it, and run there, and memory is written and read. Any thread may call Backend's
+// functions, Device's `threads`, `freeBytes` and `allocate`, and Memory's methods, and destroy kernels and
+// memory; their device lives longer than they do.
 #pragma once
 
 #include <cstddef>
@@ -101,7 +102,10 @@ class Kernel {
   virtual void run(const Arguments& arguments) = 0;
 };
 
-/// Device memory, zeroed when it is made.
+/// What is in memory when it is made: zeros, or anything, for those who write it before they read it.
+enum class Contents { zeros, undefined };
+
+/// Device memory.
 class Memory {
  public:
   Memory() = default;
@@ -146,11 +150,18 @@ class Device {
   /// Free bytes.
   virtual size_t freeBytes() const = 0;
   /// Throws OutOfMemoryError.
-  virtual std::shared_ptr<Memory> allocate(size_t bytes) = 0;
+  virtual std::shared_ptr<Memory> allocate(size_t bytes, Contents contents) = 0;
   virtual void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) = 0;
   virtual void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) = 0;
-  /// Throws, naming the op, if there is no such kernel.
+  /// Nobody needs what is in this memory any more. A device may overwrite it, so that it shows who reads it
+  /// all the same. Runs, or is enqueued, as kernels are.
+  virtual void discard(void* /*data*/, size_t /*bytes*/) {}
+  /// Throws, naming the op, if there is no such kernel. Only as many threads as `compilingThreads` says may
+  /// call it at once.
   virtual std::shared_ptr<Kernel> createKernel(const KernelDescription& description) = 0;
+  virtual int compilingThreads() const { return 1; }
+  /// Called on each of those threads but the worker's, before its first kernel.
+  virtual void attachCompilingThread() {}
   /// Returns when all that was enqueued is done.
   virtual void synchronize() = 0;
   /// Calls `work`, which runs kernels, so that it can be run again at less cost; what it enqueues is not run.

@@ -1,6 +1,9 @@
 #include "kernel.h"
 
+#include <algorithm>
 #include <new>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 namespace mlpconv {
@@ -55,6 +58,49 @@ CompiledKernel compile(Device& device, const KernelDescription& description) {
 std::shared_ptr<const CompiledKernel> compileKernel(Device& device, const KernelDescription& description) {
   return namingOp(description.op,
                   [&] { return std::make_shared<const CompiledKernel>(compile(device, description)); });
+}
+
+std::vector<std::shared_ptr<const CompiledKernel>> compileKernels(
+    Device& device, std::span<const KernelDescription> descriptions, const std::atomic<bool>& stopping) {
+  const size_t count = descriptions.size();
+  std::vector<std::shared_ptr<const CompiledKernel>> kernels(count);
+  std::vector<std::exception_ptr> errors(count);
+  std::atomic<size_t> next = 0;
+  std::atomic<bool> failed = false;
+  // Kernels are begun in order, so that all before one that fails are made as well.
+  const auto work = [&] {
+    for (size_t i = 0; !failed && !stopping && (i = next++) < count;) {
+      try {
+        kernels[i] = compileKernel(device, descriptions[i]);
+      } catch (...) {
+        errors[i] = std::current_exception();
+        failed = true;
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    const size_t most = std::min(count, static_cast<size_t>(device.compilingThreads()));
+    try {
+      while (threads.size() + 1 < most) {
+        threads.emplace_back([&] {
+          try {
+            device.attachCompilingThread();
+          } catch (const Error&) {
+            return;  // The others make all kernels, or find the same error.
+          }
+          work();
+        });
+      }
+    } catch (const std::system_error&) {
+      // The system has no more threads.
+    }
+    work();
+  }
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+  return kernels;
 }
 
 void rethrowNaming(const std::string& op) {

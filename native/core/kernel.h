@@ -2,7 +2,9 @@
 // against.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,11 @@ struct CompiledKernel {
 
 /// Asks the device for the kernel and its packs. Errors name the op.
 std::shared_ptr<const CompiledKernel> compileKernel(Device& device, const KernelDescription& description);
+
+/// The same of many, in their order, on as many threads as the device allows. Throws what the first of them
+/// throws that cannot be made. Once `stopping` is set no more are begun, and their places are null.
+std::vector<std::shared_ptr<const CompiledKernel>> compileKernels(
+    Device& device, std::span<const KernelDescription> descriptions, const std::atomic<bool>& stopping);
 
 /// Only in a `catch`: throws the same error again, with the op's name before its message unless that has it
 /// already.

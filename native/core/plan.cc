@@ -16,8 +16,16 @@ void expectCount(const CompiledKernel& kernel, const char* kind, size_t expected
 
 }  // namespace
 
-Plan::Plan(const std::vector<size_t>& slotBytes, const std::vector<Stage>& stages) {
+Plan::Plan(const std::vector<size_t>& slotBytes, const std::vector<Stage>& stages,
+           const std::vector<size_t>& scratch) {
   for (const size_t bytes : slotBytes) slots_.push_back({bytes, 1});
+  for (const size_t slot : scratch) {
+    if (slot >= slots_.size()) {
+      throw OptionError("scratch: expected one of the plan's " + std::to_string(slots_.size()) +
+                        " slots, received " + std::to_string(slot));
+    }
+    scratch_.push_back({slot, nullptr});
+  }
   for (const Stage& stage : stages) {
     if (stage.repeat < 1) {
       throw OptionError("expected a stage to repeat at least once, received " + std::to_string(stage.repeat));
@@ -99,11 +107,11 @@ int64_t Plan::run(Device& device, const Binding& binding, int64_t steps, const s
   while (done < steps && mayBegin(binding, stopping)) {
     if (recording_ == Recording::run) {
       recording_ = Recording::tried;
-      replay_ = device.record([&] { runStep(false, runKernel); });
+      replay_ = device.record([&] { runStep(device, false, runKernel); });
     }
     if (replay_) {
       replay_->run();
-    } else if (!runStep(stopping, runKernel)) {
+    } else if (!runStep(device, stopping, runKernel)) {
       break;
     }
     if (recording_ == Recording::notRun) recording_ = Recording::run;
@@ -128,7 +136,7 @@ Profile Plan::profile(Device& device, const Binding& binding, int64_t steps,
   point(binding);
   device.synchronize();
   const Clock::time_point start = Clock::now();
-  while (profile.steps < steps && mayBegin(binding, stopping) && runStep(stopping, runKernel)) {
+  while (profile.steps < steps && mayBegin(binding, stopping) && runStep(device, stopping, runKernel)) {
     profile.steps++;
   }
   profile.seconds = since(start);
@@ -146,13 +154,19 @@ void Plan::point(const Binding& binding) {
     same = same && pointers_[i] == pointer;
     pointers_[i] = pointer;
   }
+  for (Scratch& scratch : scratch_) {
+    std::byte* const data = binding.slots_[scratch.slot];
+    same = same && scratch.data == data;
+    scratch.data = data;
+  }
   if (same) return;
   recording_ = Recording::notRun;
   replay_.reset();
 }
 
 template <typename RunKernel>
-bool Plan::runStep(const std::atomic<bool>& stopping, const RunKernel& runKernel) {
+bool Plan::runStep(Device& device, const std::atomic<bool>& stopping, const RunKernel& runKernel) {
+  for (const Scratch& scratch : scratch_) device.discard(scratch.data, slots_[scratch.slot].bytes);
   for (const CallRange& stage : stages_) {
     for (int64_t i = 0; i < stage.repeat; i++) {
       for (size_t c = stage.begin; c < stage.end; c++) {

@@ -54,9 +54,10 @@ class Plan {
     uint64_t cancellations_ = 0;
   };
 
-  /// `slotBytes` are the least sizes of what is bound to the slots. Throws OptionError if a location does not
-  /// fit.
-  Plan(const std::vector<size_t>& slotBytes, const std::vector<Stage>& stages);
+  /// `slotBytes` are the least sizes of what is bound to the slots; in those of `scratch` a step leaves
+  /// nothing that another needs. Throws OptionError if a location does not fit, or scratch is no slot.
+  Plan(const std::vector<size_t>& slotBytes, const std::vector<Stage>& stages,
+       const std::vector<size_t>& scratch = {});
 
   /// Checks memory, one span per slot, and begins a run: `cancel()` ends it from now on.
   /// Throws OptionError if it is too small, misaligned or of another number.
@@ -85,6 +86,12 @@ class Plan {
     size_t first;
   };
 
+  struct Scratch {
+    size_t slot;
+    /// Where it is in the present run.
+    std::byte* data;
+  };
+
   struct CallRange {
     int64_t repeat;
     size_t begin;
@@ -97,10 +104,11 @@ class Plan {
   bool mayBegin(const Binding& binding, const std::atomic<bool>& stopping) const;
   /// Calls `runKernel(c)` for each kernel call c, as often as it repeats. Whether it came to the end.
   template <typename RunKernel>
-  bool runStep(const std::atomic<bool>& stopping, const RunKernel& runKernel);
+  bool runStep(Device& device, const std::atomic<bool>& stopping, const RunKernel& runKernel);
   void runCall(size_t c);
 
   std::vector<Slot> slots_;
+  std::vector<Scratch> scratch_;
   std::vector<CallRange> stages_;
   std::vector<Call> calls_;
   std::vector<Location> locations_;

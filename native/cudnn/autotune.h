@@ -21,13 +21,15 @@ inline size_t fastest(Device& device, std::span<const std::shared_ptr<Kernel>> k
   constexpr int runs = 4;
 
   std::vector<std::shared_ptr<Memory>> memory;
-  const auto allocate = [&](std::span<const size_t> bytes) {
+  const auto allocate = [&](std::span<const size_t> bytes, Contents contents) {
     std::vector<void*> pointers;
-    for (const size_t size : bytes) pointers.push_back(memory.emplace_back(device.allocate(size))->data());
+    for (const size_t size : bytes) {
+      pointers.push_back(memory.emplace_back(device.allocate(size, contents))->data());
+    }
     return pointers;
   };
-  const std::vector<void*> inputs = allocate(inputBytes);
-  const std::vector<void*> outputs = allocate(outputBytes);
+  const std::vector<void*> inputs = allocate(inputBytes, Contents::zeros);
+  const std::vector<void*> outputs = allocate(outputBytes, Contents::undefined);
 
   size_t best = 0;
   auto least = Clock::duration::max();
@@ -36,7 +38,8 @@ inline size_t fastest(Device& device, std::span<const std::shared_ptr<Kernel>> k
     Kernel& kernel = *kernels[i];
     try {
       const size_t bytes = kernel.workspaceBytes();
-      const std::shared_ptr<Memory> workspace = bytes == 0 ? nullptr : device.allocate(bytes);
+      const std::shared_ptr<Memory> workspace =
+          bytes == 0 ? nullptr : device.allocate(bytes, Contents::undefined);
       const Arguments arguments = {inputs, outputs, workspace ? workspace->data() : nullptr};
       const auto time = [&] {
         const auto began = Clock::now();

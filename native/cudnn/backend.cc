@@ -41,9 +41,30 @@ void addRuntime(Facts& facts) {
   for (int i = 0; i < count; i++) facts["device " + std::to_string(i)] = describe(i);
 }
 
+/// "2.32.3" of 23203; up to 2.8 there was one digit less.
+std::string ncclVersion(int version) {
+  const int unit = version < 10000 ? 1000 : 10000;
+  return std::to_string(version / unit) + "." + std::to_string(version % unit / 100) + "." +
+         std::to_string(version % 100);
+}
+
 void addCudnn(Facts& facts) {
   const CudnnLibrary cudnn;
   facts["cuDNN"] = cudnn.version() + ", " + cudnn.path();
+}
+
+/// Nothing uses it yet.
+void addNccl(Facts& facts) {
+  const Library nccl = Library::open(
+      "libnccl.so.2",
+      "; one GPU needs none, and mlpconv does not yet train on several; 'pip install --target <folder> "
+      "nvidia-nccl-cu13' fetches it, and MLPCONV_CUDA_PATH=<folder> names it");
+  int version = 0;
+  // Its header is not needed to build with: ncclResult_t ncclGetVersion(int*), where 0 is success.
+  if (nccl.function<int(int*)>("ncclGetVersion")(&version) != 0) {
+    throw DeviceError(nccl.path() + " does not say its version");
+  }
+  facts["NCCL"] = ncclVersion(version) + ", " + nccl.path();
 }
 
 /// Each fact stands for itself: one that is missing says why and hides no other.
@@ -58,6 +79,7 @@ Facts info() {
   };
   attempt("runtime", addRuntime);
   attempt("cuDNN", addCudnn);
+  attempt("NCCL", addNccl);
   return facts;
 }
 

@@ -44,7 +44,7 @@ size_t CudaContext::freeBytes() const {
   return free;
 }
 
-void* CudaContext::allocate(size_t bytes) const {
+void* CudaContext::allocate(size_t bytes, Contents contents) const {
   enter();
   void* data = nullptr;
   const cudaError_t status = runtime_.cudaMallocAsync(&data, bytes, allocations_);
@@ -58,8 +58,10 @@ void* CudaContext::allocate(size_t bytes) const {
   }
   runtime_.check(status, "cudaMallocAsync");
   try {
-    runtime_.check(runtime_.cudaMemsetAsync(data, 0, bytes, allocations_), "cudaMemsetAsync");
-    runtime_.check(runtime_.cudaStreamSynchronize(allocations_), "zeroing memory");
+    if (contents == Contents::zeros) {
+      runtime_.check(runtime_.cudaMemsetAsync(data, 0, bytes, allocations_), "cudaMemsetAsync");
+    }
+    runtime_.check(runtime_.cudaStreamSynchronize(allocations_), "allocating memory");
   } catch (...) {
     free(data);
     throw;

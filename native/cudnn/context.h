@@ -1,6 +1,7 @@
 // A GPU as the CUDA runtime knows it, and its memory.
 #pragma once
 
+#include "../core/backend.h"
 #include "cudart.h"
 
 namespace mlpconv {
@@ -20,8 +21,8 @@ class CudaContext {
   /// Makes the device the calling thread's.
   void enter() const;
   size_t freeBytes() const;
-  /// Zeroed. Throws OutOfMemoryError.
-  void* allocate(size_t bytes) const;
+  /// Throws OutOfMemoryError.
+  void* allocate(size_t bytes, Contents contents) const;
   void free(void* data) const noexcept;
 
  private:

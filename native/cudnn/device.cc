@@ -1,8 +1,10 @@
 #include "device.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cudnn_frontend/thirdparty/nlohmann/json.hpp>
+#include <thread>
 
 #include "kernels.h"
 
@@ -11,8 +13,8 @@ namespace {
 
 class GpuMemory final : public Memory {
  public:
-  GpuMemory(std::shared_ptr<const CudaContext> context, size_t bytes)
-      : context_(std::move(context)), bytes_(bytes), data_(context_->allocate(bytes)) {}
+  GpuMemory(std::shared_ptr<const CudaContext> context, size_t bytes, Contents contents)
+      : context_(std::move(context)), bytes_(bytes), data_(context_->allocate(bytes, contents)) {}
   ~GpuMemory() override { context_->free(data_); }
 
   void* data() const override { return data_; }
@@ -106,7 +108,8 @@ CudaDevice::CudaDevice(const DeviceOptions& options)
     : context_(options.properties.empty() ? std::make_shared<CudaContext>(options.index) : nullptr),
       properties_(context_ ? describe(context_->properties()) : options.properties),
       computeCapability_(readComputeCapability(properties_)),
-      autotunes_(options.autotune && context_ != nullptr) {}
+      autotunes_(options.autotune && context_ != nullptr),
+      poisons_(std::getenv("MLPCONV_POISON") != nullptr) {}
 
 CudaDevice::~CudaDevice() {
   if (!context_) return;
@@ -114,6 +117,7 @@ CudaDevice::~CudaDevice() {
   // What a lost device had is lost.
   if (cuda.cudaSetDevice(context_->index()) != cudaSuccess) return;
   cudnn_.destroy(handle_);
+  for (const cudnnHandle_t handle : planningHandles_) cudnn_.destroy(handle);
   if (stream_ != nullptr) cuda.cudaStreamDestroy(stream_);
 }
 
@@ -145,9 +149,9 @@ const Module& CudaDevice::module() const {
 
 size_t CudaDevice::freeBytes() const { return context().freeBytes(); }
 
-std::shared_ptr<Memory> CudaDevice::allocate(size_t bytes) {
+std::shared_ptr<Memory> CudaDevice::allocate(size_t bytes, Contents contents) {
   context();
-  return std::make_shared<GpuMemory>(context_, bytes);
+  return std::make_shared<GpuMemory>(context_, bytes, contents);
 }
 
 // Copies from and to memory that is not pinned; whoever asked synchronizes before it is used or freed.
@@ -161,8 +165,38 @@ void CudaDevice::read(const Memory& memory, size_t byteOffset, void* data, size_
   runtime().check(runtime().cudaMemcpyAsync(data, source, bytes, cudaMemcpyDeviceToHost, stream_), "read");
 }
 
+void CudaDevice::discard(void* data, size_t bytes) {
+  if (!poisons_) return;
+  // As float32 and as bfloat16 a NaN.
+  runtime().check(runtime().cudaMemsetAsync(data, 0xff, bytes, stream_), "discarding memory");
+}
+
 std::shared_ptr<Kernel> CudaDevice::createKernel(const KernelDescription& description) {
   return mlpconv::createKernel(*this, description);
+}
+
+int CudaDevice::compilingThreads() const {
+  return autotunes_ ? 1 : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void CudaDevice::attachCompilingThread() {
+  if (context_) context_->enter();
+}
+
+std::shared_ptr<cudnnContext> CudaDevice::planningHandle() {
+  if (!context_) return nullptr;
+  const auto giveBack = [this](cudnnHandle_t handle) {
+    const std::lock_guard lock(handleMutex_);
+    planningHandles_.push_back(handle);
+  };
+  std::unique_lock lock(handleMutex_);
+  if (planningHandles_.empty()) {
+    lock.unlock();
+    return {cudnn_.create(stream_), giveBack};
+  }
+  const cudnnHandle_t handle = planningHandles_.back();
+  planningHandles_.pop_back();
+  return {handle, giveBack};
 }
 
 void CudaDevice::synchronize() {

@@ -4,8 +4,11 @@
 
 #include <cudnn.h>
 
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "../core/backend.h"
 #include "context.h"
@@ -23,10 +26,15 @@ class CudaDevice final : public Device {
   void attach() override;
   int threads() const override { return 1; }
   size_t freeBytes() const override;
-  std::shared_ptr<Memory> allocate(size_t bytes) override;
+  std::shared_ptr<Memory> allocate(size_t bytes, Contents contents) override;
   void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) override;
   void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) override;
+  /// Fills it with NaNs if the variable MLPCONV_POISON is set.
+  void discard(void* data, size_t bytes) override;
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;
+  /// Measuring wants the GPU for itself.
+  int compilingThreads() const override;
+  void attachCompilingThread() override;
   void synchronize() override;
   /// Captures the stream as a CUDA graph.
   std::unique_ptr<Replay> record(const std::function<void()>& work) override;
@@ -38,8 +46,13 @@ class CudaDevice final : public Device {
   cudaStream_t stream() const { return stream_; }
   /// Our own kernels. Throws DeviceError on a device that is only a description.
   const Module& module() const;
-  /// Null on a device that is only a description.
+  /// With which plans run. Null on a device that is only a description. No two threads may use it at once:
+  /// those that make kernels hold `handleMutex()`.
   cudnnHandle_t cudnnHandle() const { return handle_; }
+  std::mutex& handleMutex() { return handleMutex_; }
+  /// A handle to build plans with, which is the calling thread's alone until it lets go of it. Null on a
+  /// device that is only a description. Throws DeviceError.
+  std::shared_ptr<cudnnContext> planningHandle();
   /// cuDNN's device properties as JSON, and the compute capability (90), by which plans are chosen. Of a GPU
   /// only what tells one kind from another.
   const std::string& properties() const { return properties_; }
@@ -60,8 +73,12 @@ class CudaDevice final : public Device {
   std::string properties_;
   int computeCapability_;
   bool autotunes_;
+  bool poisons_;
   cudaStream_t stream_ = nullptr;
   cudnnHandle_t handle_ = nullptr;
+  std::mutex handleMutex_;
+  /// Those that no thread has.
+  std::vector<cudnnHandle_t> planningHandles_;
   std::optional<Module> module_;
 };
 

@@ -46,7 +46,7 @@ class GatherImagesKernel final : public Kernel {
     levels_ = reserve(levels);
     // For a GPU that is not there kernels are only asked about.
     if (!device.isPresent()) return;
-    tables_ = device.allocate(bytes_.size());
+    tables_ = device.allocate(bytes_.size(), Contents::undefined);
     device.write(*tables_, 0, bytes_.data(), bytes_.size());
   }
 

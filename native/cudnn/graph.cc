@@ -182,6 +182,8 @@ struct Graph::State {
 
   CudaDevice& device;
   Arithmetic arithmetic;
+  /// What the plan is built with. Null where it is measured, and so built with the handle that it runs with.
+  std::shared_ptr<cudnnContext> planningHandle;
   FrontendGraph graph;
   std::vector<int64_t> inputs, outputs;
   std::vector<size_t> inputBytes, outputBytes;
@@ -259,7 +261,8 @@ struct Graph::State {
   }
 
   std::shared_ptr<fe::ExecutionPlan> plan() {
-    expect(graph.build_operation_graph(device.cudnnHandle()));
+    if (!device.autotunes()) planningHandle = device.planningHandle();
+    expect(graph.build_operation_graph(planningHandle ? planningHandle.get() : device.cudnnHandle()));
     expect(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
     deselect();
     expect(graph.check_support());
@@ -282,6 +285,7 @@ struct Graph::State {
   }
 
   std::shared_ptr<fe::ExecutionPlan> load(const std::string& json) {
+    const std::lock_guard lock(device.handleMutex());
     fe::ExecutionPlanBuilder builder;
     builder.setCudaGraphRetention(retention);
     if (device.cudnnHandle() != nullptr) {
@@ -442,7 +446,10 @@ std::shared_ptr<Kernel> Graph::build() {
     }
     auto plan = state.plan();
     const std::string name = nameOf(*plan);
-    cache.write(key, name + "\n" + plan->getJsonRepresentation());
+    const std::string json = plan->getJsonRepresentation();
+    cache.write(key, name + "\n" + json);
+    // It runs with another handle than it was built with, as one of the cache does.
+    if (auto loaded = state.load(json)) plan = std::move(loaded);
     return state.kernel(std::move(plan), name);
   } catch (const Error&) {
     throw;

@@ -10,7 +10,9 @@ namespace mlpconv {
 /// How many elements one call of a functor works on: for float32 two pieces of 16 bytes, for bfloat16 one.
 constexpr int64_t groupSize = 8;
 
-constexpr int64_t groupCount(int64_t elements) { return (elements + groupSize - 1) / groupSize; }
+MLPCONV_HOST_DEVICE constexpr int64_t groupCount(int64_t elements) {
+  return (elements + groupSize - 1) / groupSize;
+}
 
 template <typename T>
 struct alignas(16) Group {

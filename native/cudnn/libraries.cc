@@ -27,12 +27,11 @@ std::vector<fs::path> roots() {
   return roots;
 }
 
-constexpr const char* advice =
-    "; install NVIDIA's CUDA 13 and cuDNN 9, or run 'npm run build:cuda', which fetches both, or name their "
-    "folder "
-    "in MLPCONV_CUDA_PATH";
-
 }  // namespace
+
+const char* const Library::cudaAdvice =
+    "; install NVIDIA's CUDA 13 and cuDNN 9, or run 'npm run build:cuda', which fetches both, or name their "
+    "folder in MLPCONV_CUDA_PATH";
 
 fs::path cacheFolder() {
   if (const std::string folder = variable("MLPCONV_CACHE"); !folder.empty()) return folder;
@@ -45,7 +44,8 @@ std::vector<std::string> libraryCandidates(const std::string& name) {
   std::vector<std::string> files;
   for (const fs::path& root : roots()) {
     // Toolkits have lib64, PyPI's wheels a folder per package.
-    for (const char* folder : {"", "lib64", "lib", "nvidia/cu13/lib", "nvidia/cudnn/lib"}) {
+    for (const char* folder :
+         {"", "lib64", "lib", "nvidia/cu13/lib", "nvidia/cudnn/lib", "nvidia/nccl/lib"}) {
       files.push_back((root / folder / name).string());
     }
   }
@@ -53,7 +53,7 @@ std::vector<std::string> libraryCandidates(const std::string& name) {
   return files;
 }
 
-Library Library::open(const std::string& name) {
+Library Library::open(const std::string& name, std::string advice) {
   std::string tried;
   for (const std::string& file : libraryCandidates(name)) {
     const bool isBare = file == name;
@@ -63,7 +63,7 @@ Library Library::open(const std::string& name) {
     }
     // Global, since cuDNN's own libraries look for each other and for the runtime by name.
     void* const handle = dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
-    if (handle != nullptr) return {file, handle};
+    if (handle != nullptr) return {file, handle, std::move(advice)};
     const char* const reason = dlerror();
     tried += "\n  " + file + ": " + (reason == nullptr ? "cannot be opened" : reason);
   }
@@ -73,7 +73,7 @@ Library Library::open(const std::string& name) {
 void* Library::symbol(const char* name) const {
   void* const found = dlsym(handle_, name);
   if (found == nullptr) {
-    throw DeviceError("expected " + std::string(name) + " in " + path_ + ", which is too old" + advice);
+    throw DeviceError("expected " + std::string(name) + " in " + path_ + ", which is too old" + advice_);
   }
   return found;
 }

@@ -13,8 +13,8 @@ class Library {
   /// Opens the first of the places where `name` ("libcudart.so.13") is, in this order: the folders that
   /// MLPCONV_CUDA_PATH, CUDA_HOME and CUDA_PATH name, /usr/local/cuda, the wheels that `npm run build:cuda`
   /// keeps in the cache, and where the system's loader looks. Throws DeviceError with each place that was
-  /// tried, what was wrong with it, and how to mend it.
-  static Library open(const std::string& name);
+  /// tried, what was wrong with it, and `advice`, how to mend it.
+  static Library open(const std::string& name, std::string advice = cudaAdvice);
 
   /// Where it was found.
   const std::string& path() const { return path_; }
@@ -27,11 +27,15 @@ class Library {
   }
 
  private:
-  Library(std::string path, void* handle) : path_(std::move(path)), handle_(handle) {}
+  static const char* const cudaAdvice;
+
+  Library(std::string path, void* handle, std::string advice)
+      : path_(std::move(path)), handle_(handle), advice_(std::move(advice)) {}
   void* symbol(const char* name) const;
 
   std::string path_;
   void* handle_;
+  std::string advice_;
 };
 
 /// Where fetched and made things are kept, as scripts/cache.mjs has it.

@@ -11,7 +11,7 @@ namespace {
 /// Images of one pixel.
 Conv2d asConvolution(Linear linear) {
   for (auto* shape : {&linear.x, &linear.weight, &linear.y}) shape->insert(shape->end(), {1, 1});
-  return {std::move(linear), Window({1, 1}, {1, 1}, {0, 0}), Precision::standard};
+  return {std::move(linear), Window({1, 1}, {1, 1}, {0, 0})};
 }
 
 TensorSpec matrix(DType dtype, const std::vector<int64_t>& shape) { return {dtype, {shape[0], shape[1]}}; }

@@ -2,8 +2,9 @@
 
 namespace mlpconv {
 
-BufferState::BufferState(Napi::Env environment, std::shared_ptr<DeviceState> owner, size_t bytes)
-    : env(environment), device(std::move(owner)), memory(device->device().allocate(bytes)) {
+BufferState::BufferState(Napi::Env environment, std::shared_ptr<DeviceState> owner, size_t bytes,
+                         Contents contents)
+    : env(environment), device(std::move(owner)), memory(device->device().allocate(bytes, contents)) {
   Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(memory->bytes()));
 }
 
@@ -13,8 +14,9 @@ BufferState::~BufferState() {
   napi_adjust_external_memory(env, -static_cast<int64_t>(memory->bytes()), &total);
 }
 
-Napi::Object NativeBuffer::allocate(Napi::Env env, const std::shared_ptr<DeviceState>& device, size_t bytes) {
-  const Napi::Object object = create(env, std::make_shared<BufferState>(env, device, bytes));
+Napi::Object NativeBuffer::allocate(Napi::Env env, const std::shared_ptr<DeviceState>& device, size_t bytes,
+                                    Contents contents) {
+  const Napi::Object object = create(env, std::make_shared<BufferState>(env, device, bytes, contents));
   object.DefineProperty(Napi::PropertyDescriptor::Value(
       "byteLength", Napi::Number::New(env, static_cast<double>(bytes)), napi_enumerable));
   return object;

@@ -9,7 +9,7 @@ namespace mlpconv {
 
 /// Device memory that V8 knows the size of. Made and destroyed on the JavaScript thread.
 struct BufferState {
-  BufferState(Napi::Env environment, std::shared_ptr<DeviceState> owner, size_t bytes);
+  BufferState(Napi::Env environment, std::shared_ptr<DeviceState> owner, size_t bytes, Contents contents);
   BufferState(const BufferState&) = delete;
   BufferState& operator=(const BufferState&) = delete;
   ~BufferState();
@@ -25,7 +25,8 @@ class NativeBuffer : public Wrapped<NativeBuffer, BufferState> {
   using Wrapped::Wrapped;
 
   static void define(Napi::Env env) { Wrapped::define(env, {disposeMethod()}); }
-  static Napi::Object allocate(Napi::Env env, const std::shared_ptr<DeviceState>& device, size_t bytes);
+  static Napi::Object allocate(Napi::Env env, const std::shared_ptr<DeviceState>& device, size_t bytes,
+                               Contents contents);
 };
 
 }  // namespace mlpconv

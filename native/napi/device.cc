@@ -19,6 +19,14 @@ void checkRange(const Memory& memory, size_t byteOffset, size_t bytes) {
                     " bytes, received " + std::to_string(bytes) + " from byte " + std::to_string(byteOffset));
 }
 
+Contents readContents(const Argument& argument) {
+  if (argument.isUndefined()) return Contents::zeros;
+  const std::string name = argument.string();
+  if (name == "zeros") return Contents::zeros;
+  if (name == "undefined") return Contents::undefined;
+  throw OptionError("contents: expected 'zeros' or 'undefined', received '" + name + "'");
+}
+
 /// Made by JavaScript's own constructor, since N-API's ends the process when there is no memory.
 Napi::ArrayBuffer createArrayBuffer(Napi::Env env, size_t bytes) {
   const Napi::Function constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
@@ -57,7 +65,7 @@ Napi::Value NativeDevice::freeBytes(const Napi::CallbackInfo& info, const State&
 Napi::Value NativeDevice::createBuffer(const Napi::CallbackInfo& info, const State& state) {
   const size_t bytes = Argument(info[0], "bytes").size();
   if (bytes == 0) throw OptionError("bytes: expected a buffer of at least one byte, received 0");
-  return NativeBuffer::allocate(info.Env(), state, bytes);
+  return NativeBuffer::allocate(info.Env(), state, bytes, readContents({info[1], "contents"}));
 }
 
 Napi::Value NativeDevice::createKernels(const Napi::CallbackInfo& info, const State& state) {
@@ -67,12 +75,7 @@ Napi::Value NativeDevice::createKernels(const Napi::CallbackInfo& info, const St
   return state->submit(
       info.Env(),
       [descriptions = std::move(descriptions)](Device& device, const std::atomic<bool>& stopping) {
-        Kernels kernels;
-        for (const KernelDescription& description : descriptions) {
-          if (stopping) break;
-          kernels.push_back(compileKernel(device, description));
-        }
-        return kernels;
+        return compileKernels(device, descriptions, stopping);
       },
       [state](Napi::Env env, const Kernels& kernels) {
         const Napi::Array array = Napi::Array::New(env);

@@ -38,7 +38,11 @@ Napi::Object NativePlan::fromDescription(Napi::Env env, const std::shared_ptr<De
   const std::vector<size_t> slots =
       description.field("slots").map([](const Argument& bytes) { return bytes.size(); });
   const std::vector<Stage> stages = description.field("stages").map(toStage);
-  return create(env, std::make_shared<PlanState>(device, slots, stages));
+  const Argument scratch = description.field("scratch");
+  const std::vector<size_t> scratchSlots =
+      scratch.isUndefined() ? std::vector<size_t>()
+                            : scratch.map([](const Argument& slot) { return slot.size(); });
+  return create(env, std::make_shared<PlanState>(device, slots, stages, scratchSlots));
 }
 
 /// What `run` and `profile` are called with: how many steps, and in which memory.

@@ -12,8 +12,8 @@ namespace mlpconv {
 
 struct PlanState {
   PlanState(std::shared_ptr<DeviceState> owner, const std::vector<size_t>& slotBytes,
-            const std::vector<Stage>& stages)
-      : device(std::move(owner)), plan(slotBytes, stages) {}
+            const std::vector<Stage>& stages, const std::vector<size_t>& scratch)
+      : device(std::move(owner)), plan(slotBytes, stages, scratch) {}
 
   std::shared_ptr<DeviceState> device;
   Plan plan;

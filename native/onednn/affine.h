@@ -6,6 +6,14 @@
 
 namespace mlpconv {
 
+/// The descriptor of a conv2d or linear. Throws DTypeError if it asks for what no CPU has.
+template <typename Descriptor>
+const Descriptor& checked(const KernelDescription& description, const Descriptor& affine) {
+  checkDType(description, affine.precision != Precision::tfloat32,
+             "precision 'default' or 'highest' on the CPU, which has no TF32; 'tfloat32' needs a GPU");
+  return affine;
+}
+
 /// The layouts that a primitive is asked for; weights are in a layout of its choice, forward and in backward
 /// data of the activations' type.
 struct AffineLayouts {

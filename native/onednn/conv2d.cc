@@ -11,13 +11,6 @@
 namespace mlpconv {
 namespace {
 
-/// Throws DTypeError if it asks for what no CPU has.
-const Conv2d& checked(const KernelDescription& description, const Conv2d& conv) {
-  checkDType(description, conv.precision != Precision::tfloat32,
-             "precision 'default' or 'highest' on the CPU, which has no TF32; 'tfloat32' needs a GPU");
-  return conv;
-}
-
 constexpr auto direct = dnnl::algorithm::convolution_direct;
 
 dnnl::convolution_forward::primitive_desc forwardDesc(const OneDnnDevice& device, const Conv2d& conv) {

@@ -97,7 +97,7 @@ size_t OneDnnDevice::freeBytes() const {
   return available - std::min(available, untouched);
 }
 
-std::shared_ptr<Memory> OneDnnDevice::allocate(size_t bytes) {
+std::shared_ptr<Memory> OneDnnDevice::allocate(size_t bytes, Contents) {
   return std::make_shared<Pages>(bytes, freeBytes(), allocatedBytes_);
 }
 

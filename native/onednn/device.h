@@ -17,7 +17,7 @@ class OneDnnDevice final : public Device {
   void attach() override;
   int threads() const override { return threads_; }
   size_t freeBytes() const override;
-  std::shared_ptr<Memory> allocate(size_t bytes) override;
+  std::shared_ptr<Memory> allocate(size_t bytes, Contents contents) override;
   void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) override;
   void read(const Memory& memory, size_t byteOffset, void* data, size_t bytes) override;
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;

@@ -17,13 +17,13 @@ dnnl::inner_product_forward::primitive_desc forwardDesc(const OneDnnDevice& devi
 }  // namespace
 
 std::shared_ptr<Kernel> createLinear(OneDnnDevice& device, const KernelDescription& description) {
-  const Linear linear = Linear::forward(description);
+  const Linear linear = checked(description, Linear::forward(description));
   const Team team(teamSize(device, linear));
   return affineForward<dnnl::inner_product_forward>(device, linear, forwardDesc(device, linear));
 }
 
 std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const KernelDescription& description) {
-  const Linear linear = Linear::backwardData(description);
+  const Linear linear = checked(description, Linear::backwardData(description));
   if (auto kernel = pointwise::tryBackwardData(device, linear)) return kernel;
   const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);
@@ -35,7 +35,7 @@ std::shared_ptr<Kernel> createLinearBackwardData(OneDnnDevice& device, const Ker
 
 std::shared_ptr<Kernel> createLinearBackwardWeights(OneDnnDevice& device,
                                                     const KernelDescription& description) {
-  const Linear linear = Linear::backwardWeights(description);
+  const Linear linear = checked(description, Linear::backwardWeights(description));
   if (auto kernel = pointwise::tryBackwardWeights(device, linear)) return kernel;
   const Team team(teamSize(device, linear));
   const AffineLayouts layouts(linear);

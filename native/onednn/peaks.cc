@@ -92,8 +92,9 @@ double measureFlops(int threads) {
 double measureBandwidth(Device& device) {
   const size_t bytes = std::max(size_t{64} << 20, 2 * lastCacheBytes(usableCpus()));
   const auto count = static_cast<int64_t>(bytes / sizeof(float));
-  const std::shared_ptr<Memory> memory[] = {device.allocate(bytes), device.allocate(bytes),
-                                            device.allocate(bytes)};
+  const std::shared_ptr<Memory> memory[] = {device.allocate(bytes, Contents::zeros),
+                                            device.allocate(bytes, Contents::zeros),
+                                            device.allocate(bytes, Contents::zeros)};
   auto* const a = static_cast<float*>(memory[0]->data());
   auto* const b = static_cast<float*>(memory[1]->data());
   auto* const c = static_cast<float*>(memory[2]->data());

@@ -6,12 +6,18 @@
 
 namespace mlpconv {
 
+/// What may be rounded in float32 besides sums: nothing (`highest`), what Winograd's algorithm rounds
+/// (`standard`, in attributes "default"), or also the factors, to TF32's ten bits.
+enum class Precision { highest, standard, tfloat32 };
+
+/// Attribute precision, as all three ops have it.
 struct Affine {
   /// The type of x, y and their gradients; weight and bias and their gradients are float32.
   DType dtype;
   std::vector<int64_t> x;
   std::vector<int64_t> weight;
   std::vector<int64_t> y;
+  Precision precision;
   bool bias = false;
   bool relu = false;
   /// Whether dx becomes the gradient of the ReLU that x came out of.
@@ -55,7 +61,11 @@ struct Affine {
  private:
   Affine(const KernelDescription& d, size_t rank, const TensorSpec& xTensor, const TensorSpec& weightTensor,
          const TensorSpec& yTensor)
-      : dtype(xTensor.dtype), x(xTensor.shape), weight(weightTensor.shape), y(yTensor.shape) {
+      : dtype(xTensor.dtype),
+        x(xTensor.shape),
+        weight(weightTensor.shape),
+        y(yTensor.shape),
+        precision(readPrecision(d)) {
     checkElement(d, "x", xTensor);
     checkDType(d, yTensor.dtype == dtype, "x and y of one type");
     checkDType(d, weightTensor.dtype == DType::float32, "weight to be float32");
@@ -63,6 +73,14 @@ struct Affine {
                "x, weight and y of rank " + std::to_string(rank));
     checkShape(d, y[0] == x[0], "as many samples in y as in x");
     checkShape(d, weight[0] == y[1] && weight[1] == x[1], "weight to be [y's channels, x's channels, ...]");
+  }
+
+  static Precision readPrecision(const KernelDescription& d) {
+    const std::string& precision = d.attributes.text("precision");
+    checkOption(d, precision == "default" || precision == "highest" || precision == "tfloat32",
+                "precision to be 'default', 'highest' or 'tfloat32', received '" + precision + "'");
+    if (precision == "highest") return Precision::highest;
+    return precision == "tfloat32" ? Precision::tfloat32 : Precision::standard;
   }
 };
 

@@ -78,16 +78,21 @@ struct DropoutFunctor {
 
   /// The first `size` elements of a group of the sample with that number.
   MLPCONV_HOST_DEVICE void operator()(int64_t sample, uint64_t number, int64_t group, int64_t size) const {
+    const int64_t first = sample * op.elements + 4 * group;
+    apply(number, group, x + first, y + first, size);
+  }
+
+  /// The same of elements that lie elsewhere.
+  MLPCONV_HOST_DEVICE void apply(uint64_t number, int64_t group, const T* from, T* to, int64_t size) const {
     const PhiloxCounter random =
         philox4x32({{static_cast<uint32_t>(group), op.use, static_cast<uint32_t>(number),
                      static_cast<uint32_t>(number >> 32)}},
                    op.key);
     const uint32_t threshold = op.threshold;
     const float kept = op.factor;
-    const int64_t first = sample * op.elements + 4 * group;
     for (int64_t j = 0; j < size; ++j) {
       const float factor = random.word[j] >= threshold ? kept : 0;
-      y[first + j] = T(static_cast<float>(x[first + j]) * factor);
+      to[j] = T(static_cast<float>(from[j]) * factor);
     }
   }
 };

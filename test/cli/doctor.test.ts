@@ -1,7 +1,10 @@
 import { expect, test } from '@jest/globals'
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { findLibrary } from '../../lib/cli/machine.js'
+import { addonPath } from '../../lib/native/load.js'
 import { useTemporaryFolder } from '../temporaryFolder.js'
 import { mlpconv } from './commandLine.js'
 
@@ -50,6 +53,47 @@ test('doctor says it to people', async () => {
   expect(code).toBe(0)
   expect(stdout).toMatch(/^✓ {2}addon +\S+mlpconv_onednn\.node$/m)
   expect(stdout).toMatch(/\nTraining works\.\n$/)
+})
+
+// It is the GPU addon that looks for NVIDIA's libraries: `npm run build:cuda` builds it, for which a gigabyte is fetched.
+const testWithCuda = existsSync(addonPath('cudnn')) ? test : test.skip
+
+testWithCuda('NCCL is found in the folders of the other libraries, and one GPU does without it', async () => {
+  const nccl = async (version: number, status: number, cuda: string) => {
+    const library = folder(cuda, 'nvidia', 'nccl', 'lib')
+    await mkdir(library, { recursive: true })
+    const code = `extern "C" int ncclGetVersion(int* version) { *version = ${version}; return ${status}; }`
+    await writeFile(folder(cuda, 'nccl.cc'), code)
+    const flags = ['-shared', '-fPIC', '-o', `${library}/libnccl.so.2`]
+    execFileSync(process.env['CXX'] ?? 'g++', [...flags, folder(cuda, 'nccl.cc')])
+  }
+  const look = async (cuda: string) => {
+    const env = { MLPCONV_CUDA_PATH: folder(cuda), MLPCONV_CACHE: folder('cache'), CUDA_HOME: '', CUDA_PATH: '' }
+    const { code, stdout } = await mlpconv(['doctor', '--json'], { env })
+    expect(code).toBe(0)
+    return finding(reportSchema.parse(JSON.parse(stdout)), 'NCCL')
+  }
+  await nccl(23203, 0, 'new')
+  await nccl(2708, 0, 'old')
+  await nccl(0, 1, 'broken')
+  const path = (cuda: string) => folder(cuda, 'nvidia', 'nccl', 'lib', 'libnccl.so.2')
+  expect(await look('new')).toEqual({ name: 'NCCL', status: 'ok', found: `2.32.3, ${path('new')}` })
+  expect(await look('old')).toEqual({ name: 'NCCL', status: 'ok', found: `2.7.8, ${path('old')}` })
+  const found = 'not found, and not needed by one GPU'
+  expect(await look('broken')).toEqual({
+    name: 'NCCL',
+    status: 'missing',
+    found,
+    advice: `${path('broken')} does not say its version`,
+  })
+  // The system's own is found as well.
+  if ((await findLibrary('libnccl.so')) !== undefined) return
+  const { advice, ...none } = await look('empty')
+  expect(none).toEqual({ name: 'NCCL', status: 'missing', found })
+  expect(advice).toMatch(/^expected libnccl\.so\.2, tried\n/)
+  expect(advice).toContain(`\n  ${folder('empty', 'libnccl.so.2')}: no such file\n`)
+  expect(advice).toContain(`\n  ${path('empty')}: no such file\n`)
+  expect(advice).toMatch(/\n {2}libnccl\.so\.2: .*; one GPU needs none.*'pip install --target <folder> nvidia-nccl-cu13'/)
 })
 
 test('a data set that the environment names, and is not there, is a failure', async () => {

@@ -40,7 +40,7 @@ describe('one line on standard error, and exit code 2, for', () => {
     ['a learning rate that is NaN', ['train', '--lr', 'NaN'], /--lr.*'NaN'.*a number >= 0/],
     ['a negative learning rate', ['train', '--lr', '-1'], /--lr.*'-1'.*a number >= 0/],
     ['a preset that is none', ['train', '--preset', 'slow'], /--preset.*'slow'.*fast, d2l, mlpconv/],
-    ['a type that is none', ['train', '--dtype', 'int8'], /--dtype.*'int8'.*float32, bfloat16/],
+    ['a type that is none', ['train', '--dtype', 'int8'], /--dtype.*'int8'.*float32, tfloat32, bfloat16/],
     ['a device that is none', ['train', '--device', 'gpu'], /--device.*'gpu'.*auto, cpu, cuda/],
     ['a list that is none', ['predict', 'a', 'b', '--index', '3-1'], /--index.*'3-1'.*0-9/],
     ['options that do not go together', ['train', '--nesterov', '--momentum', '0'], /nesterov needs momentum > 0/],
@@ -65,10 +65,16 @@ describe('one line on standard error, and exit code 1, for', () => {
   test('a mode of other devices', async () => {
     await writeDataset(folder('data'), { train: 4, t10k: 4 })
     await failing(
-      ['train', '--dtype', 'tfloat32', '--dataset', 'data'],
+      ['train', '--dtype', 'tfloat32', '--dataset', 'data', '--device', 'cpu'],
       /tfloat32 is a mode of NVIDIA GPUs; use float32/,
     )
   })
+
+  test.each(['summary', 'bench'])('a mode of other devices: %s', (command) =>
+    failing(
+      [command, '--dtype', 'tfloat32', '--device', 'cpu'],
+      new RegExp(`^error: ${command}: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU\\n$`),
+    ))
 
   test('no data set', () =>
     failing(['train', '--dataset', 'nowhere'], /nowhere.*expected fashion-mnist, or a folder.*no such folder/))

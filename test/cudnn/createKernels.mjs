@@ -7,14 +7,13 @@ import { text } from 'node:stream/consumers'
 
 const { addon, properties, kernels } = JSON.parse(await text(process.stdin))
 const device = createRequire(import.meta.url)(addon).createDevice({ index: 0, threads: 0, properties })
-const results = []
-for (const kernel of kernels) {
-  try {
-    const [{ implementation, workspaceBytes }] = await device.createKernels([kernel])
-    results.push({ implementation, workspaceBytes })
-  } catch (error) {
-    results.push({ error: error.message })
-  }
-}
+const make = async (some) =>
+  (await device.createKernels(some)).map(({ implementation, workspaceBytes }) => ({ implementation, workspaceBytes }))
+// All at once, side by side; if there is none of one, each alone.
+const results = await make(kernels).catch(async () => {
+  const each = []
+  for (const kernel of kernels) each.push(...(await make([kernel]).catch(({ message }) => [{ error: message }])))
+  return each
+})
 device.dispose()
 process.stdout.write(JSON.stringify(results))

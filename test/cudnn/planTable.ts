@@ -109,9 +109,9 @@ export function readDocument(text: string, rounding: Rounding, architecture: Arc
 
 const introduction = `# cuDNN's plans
 
-Which engine of cuDNN computes each kernel of Network in Network, in its training and evaluation steps, all variants. cuDNN
-built each plan for a GPU that was only described (test/cudnn/devices): this shows that there is an engine that gives the same
-bits each time, and how much workspace it wants; nothing ran. Made by
+Which engine of cuDNN computes each kernel of Network in Network, all variants, and of a network of two dense layers, in their
+training and evaluation steps. cuDNN built each plan for a GPU that was only described (test/cudnn/devices): this shows that
+there is an engine that gives the same bits each time, and how much workspace it wants; nothing ran. Made by
 
     MLPCONV_CUDNN_PLANS=write npm test -- test/cudnn
 
@@ -123,7 +123,8 @@ and compared by the same test without the variable, in part.
   kernel of our own behind it.
 - \`cast\`: cuDNN has no engine in bfloat16, so that it is computed in float32 (TF32). \`columnSums\` is the bias's gradient, a
   kernel of our own.
-- float32 means no TF32 and no tensor cores in convolutions; poolings have engines of one kind only.
+- float32 means no TF32 and no tensor cores in convolutions and dense layers, which are 1x1 convolutions then; poolings have
+  engines of one kind only.
 
 The first table has for each configuration how many kernels cuDNN computes, how many of them are compiled at run time, how many
 need casts, and the largest workspace.`

@@ -1,9 +1,9 @@
-/** What a GPU has to compute for Network in Network: the kernels of its training and evaluation steps. */
+/** What a GPU has to compute for Network in Network and dense layers: the kernels of training and evaluation steps. */
 import { fuse } from '../../lib/graph/fuse.js'
 import type { DType, Graph } from '../../lib/graph/graph.js'
 import { simplify } from '../../lib/graph/simplify.js'
-import type { ConvolutionPrecision } from '../../lib/graph/trace.js'
-import { NiN, optim, type NiNVariant } from '../../lib/index.js'
+import type { MatmulPrecision } from '../../lib/graph/trace.js'
+import { NiN, nn, optim, type NiNVariant } from '../../lib/index.js'
 import type { KernelDescription } from '../../lib/native/binding.js'
 import { flatLayout } from '../../lib/trainer/flat.js'
 import { evaluationStep, trainingStep } from '../../lib/trainer/step.js'
@@ -13,7 +13,7 @@ export const roundings = {
   float32: { dtype: 'float32', precision: 'default' },
   TF32: { dtype: 'float32', precision: 'tfloat32' },
   bfloat16: { dtype: 'bfloat16', precision: 'default' },
-} as const satisfies Readonly<Record<string, { dtype: DType; precision: ConvolutionPrecision }>>
+} as const satisfies Readonly<Record<string, { dtype: DType; precision: MatmulPrecision }>>
 
 export type Rounding = keyof typeof roundings
 
@@ -28,10 +28,15 @@ export interface Configuration {
 const variantsAt = (size: number): readonly NiNVariant[] =>
   size < 224 ? ['d2l', 'no-last-relu'] : ['d2l', 'no-last-relu', 'mlpconv']
 
-/** The kernels of both steps of all variants, each once. */
+/** Dense layers alone, on the pixels. */
+const perceptron = (): nn.Module =>
+  new nn.Sequential(new nn.Flatten(), new nn.LazyLinear(512), new nn.ReLU(), new nn.LazyLinear(10))
+
+/** The kernels of both steps of all networks, each once. */
 export function workload({ rounding, size, batch }: Configuration): KernelDescription[] {
-  const kernels = variantsAt(size).flatMap((variant) => {
-    const net = new NiN({ variant }).materialize([1, 1, size, size])
+  const nets = [...variantsAt(size).map((variant) => new NiN({ variant })), perceptron()]
+  const kernels = nets.flatMap((net) => {
+    net.inferShapes([1, 1, size, size])
     const options = {
       data: {
         images: { shape: [1000, 1, 28, 28], dtype: 'uint8' },

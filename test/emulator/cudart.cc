@@ -161,10 +161,7 @@ EXPORTED cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
   return callOutsideCapture([&](Runtime& runtime) {
     return withStream(runtime, stream, [&](Stream& on) {
       if (!runtime.memory.retire(data)) return cudaErrorInvalidValue;
-      return runtime.enqueue(on, [&runtime, data] {
-        if (!runtime.memory.release(data))
-          throw Fault{cudaErrorIllegalAddress, "written behind the end of memory"};
-      });
+      return runtime.enqueue(on, [&runtime, data] { runtime.memory.release(data); });
     });
   });
 }
@@ -173,7 +170,12 @@ EXPORTED cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaSt
   return call([&](Runtime& runtime) {
     return withStream(runtime, stream, [&](Stream& on) {
       if (!runtime.memory.contains(data, bytes)) return cudaErrorInvalidValue;
-      return runtime.enqueue(on, [=] { std::memset(data, value, bytes); });
+      return runtime.enqueue(on, [=, &runtime] {
+        // Who fills memory with what it is full of when it is allocated means that nobody shall read it.
+        if (value == DeviceMemory::poison) return runtime.memory.forget(data, bytes);
+        std::memset(data, value, bytes);
+        runtime.memory.initialize(data, bytes);
+      });
     });
   });
 }
@@ -196,7 +198,12 @@ EXPORTED cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t by
           !fits(source, fromDevice)) {
         return cudaErrorInvalidValue;
       }
-      return runtime.enqueue(on, [=] { std::memcpy(target, source, bytes); });
+      return runtime.enqueue(on, [=, &runtime] {
+        if (toDevice && fromDevice) return runtime.memory.copy(target, source, bytes);
+        if (fromDevice) runtime.expectInitialized("a copy to the host", source, bytes);
+        std::memcpy(target, source, bytes);
+        if (toDevice) runtime.memory.initialize(target, bytes);
+      });
     });
   });
 }
@@ -403,9 +410,9 @@ EXPORTED cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 bloc
       const auto* const functor = static_cast<const std::byte*>(arguments[0]);
       const std::vector<std::byte> copy(functor, functor + kernel.functorBytes);
       const int64_t count = *static_cast<const int64_t*>(arguments[1]);
-      return runtime.enqueue(on, [&runtime, run = kernel.run, copy, count] {
+      return runtime.enqueue(on, [&runtime, name = kernel.name, run = kernel.run, copy, count] {
         runtime.countLaunch();
-        run(copy.data(), count);
+        runtime.runKernel(name, [&] { run(copy.data(), count); });
       });
     });
   });
@@ -427,3 +434,13 @@ EXPORTED bool emulatorContains(const void* data, size_t bytes) {
   const std::lock_guard lock(runtime.mutex);
   return runtime.memory.contains(data, bytes);
 }
+
+EXPORTED void emulatorExpectInitialized(const char* reader, const void* data, size_t bytes) {
+  Runtime::instance().expectInitialized(reader, data, bytes);
+}
+
+EXPORTED void emulatorInitialize(const void* data, size_t bytes) {
+  Runtime::instance().memory.initialize(data, bytes);
+}
+
+EXPORTED void emulatorForget(void* data, size_t bytes) { Runtime::instance().memory.forget(data, bytes); }

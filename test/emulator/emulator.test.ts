@@ -15,7 +15,10 @@ import { fit, flat, toyData, toyNetwork } from '../train/toy.js'
 
 const folder = useTemporaryFolder()
 
-const library = pathToFileURL(join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', 'index.js')).href
+const built = (...names: string[]): string =>
+  pathToFileURL(join(fileURLToPath(new URL('../..', import.meta.url)), 'dist', ...names)).href
+const library = built('index.js')
+const addonLoader = built('native', 'load.js')
 // Elsewhere there is no emulator: `npm run test:cuda` says where it is.
 const describeOnEmulator = process.env['MLPCONV_CUDA_PATH']?.endsWith('emulator') ? describe : describe.skip
 
@@ -34,7 +37,7 @@ async function run(body: string, env: Readonly<Record<string, string>> = {}): Pr
     const image = (device) => mlpconv.tensor(Float32Array.of(-1, 2, 3, -4), [1, 1, 2, 2], { device })
     ${body}`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, MLPCONV_POISON: undefined, ...env },
   })
   return JSON.parse(stdout) as unknown
 }
@@ -42,7 +45,7 @@ async function run(body: string, env: Readonly<Record<string, string>> = {}): Pr
 describeOnEmulator('on the emulator', () => {
   test('it refuses what a GPU would not survive', async () => {
     const { stdout } = await promisify(execFile)(join(process.env['MLPCONV_CUDA_PATH']!, 'strictness_test'))
-    expect(stdout).toMatch(/7 passed, 0 failed/)
+    expect(stdout).toMatch(/9 passed, 0 failed/)
   })
 
   test('cuDNN’s tensors must be aligned and may not overlap; the error names the op', async () => {
@@ -92,6 +95,61 @@ describeOnEmulator('on the emulator', () => {
     device.dispose()
   })
 
+  test.each([
+    ['conv2d', 508, /CUDA says: cuDNN's convolution, input 0 reads byte 508 of the 1048576 at 0x[0-9a-f]+, which nobody wrote/],
+    ['relu', 508, /CUDA says: reluFloat32 reads byte 508 of the 1048576 at 0x[0-9a-f]+, which nobody wrote/],
+    ['relu', 512, /CUDA says: a copy to the host reads byte 8704 of the 1048576 at 0x[0-9a-f]+, which nobody wrote/],
+  ])('what nobody wrote cannot be read: %s of %i of 512 bytes', async (op, written, message) => {
+    // In a process of its own, since the device is lost.
+    const results = await run(
+      `const { loadAddon } = await import(${JSON.stringify(addonLoader)})
+      const device = loadAddon('cudnn', []).createDevice({ index: 0, threads: 0 })
+      const spec = { dtype: 'float32', shape: [1, 8, 4, 4] }
+      const weight = { dtype: 'float32', shape: [8, 8, 1, 1] }
+      const inputs = ${JSON.stringify(op)} === 'relu' ? [spec] : [spec, weight]
+      const attributes = { stride: [1, 1], padding: [0, 0], relu: false, precision: 'default' }
+      const [kernel] = await device.createKernels([{ op: ${JSON.stringify(op)}, attributes, inputs, outputs: [spec] }])
+      const memory = device.createBuffer(1 << 20, 'undefined')
+      const at = (byteOffset) => ({ slot: 0, byteOffset })
+      const call = { kernel, inputs: inputs.map((_, i) => at(4096 * i)), outputs: [at(8192)], workspace: at(1 << 16) }
+      const plan = device.createPlan({ slots: [1 << 20], stages: [{ repeat: 1, kernels: [call] }] })
+      await device.write(memory, 0, new Uint8Array(${String(written)}))
+      await device.write(memory, 4096, new Uint8Array(8 * 8 * 4))
+      const error = await attempt(async () => {
+        await plan.run(1, [memory], [0])
+        await device.read(memory, 8192, 512)
+        await device.read(memory, 8192, 513)
+      })
+      console.log(JSON.stringify(error))`,
+    )
+    expect(results).toEqual({ code: 'ERR_DEVICE', message: expect.stringMatching(message) as unknown })
+  })
+
+  test.each([
+    ['', { value: 2 }],
+    ['1', { code: 'ERR_DEVICE', message: expect.stringMatching(/CUDA says: reluFloat32 reads byte 0 of/) }],
+  ])('what an earlier step left in the arena cannot be read where MLPCONV_POISON is "%s"', async (poison, expected) => {
+    const results = await run(
+      `const { loadAddon } = await import(${JSON.stringify(addonLoader)})
+      const device = loadAddon('cudnn', []).createDevice({ index: 0, threads: 0 })
+      const spec = { dtype: 'float32', shape: [8] }
+      const [kernel] = await device.createKernels([{ op: 'relu', attributes: {}, inputs: [spec], outputs: [spec] }])
+      const [arena, memory] = [device.createBuffer(32), device.createBuffer(32)]
+      const at = (slot) => ({ slot, byteOffset: 0 })
+      const copy = (from, to) => ({ kernel, inputs: [at(from)], outputs: [at(to)] })
+      const kernels = [copy(0, 1), copy(1, 0)]
+      const plan = device.createPlan({ slots: [32, 32], scratch: [0], stages: [{ repeat: 1, kernels }] })
+      await device.write(arena, 0, new Float32Array(8).fill(2))
+      const result = await attempt(async () => {
+        await plan.run(3, [arena, memory], [0, 0])
+        return { value: new Float32Array(await device.read(memory, 0, 32))[0] }
+      })
+      console.log(JSON.stringify(result))`,
+      poison === '' ? {} : { MLPCONV_POISON: poison },
+    )
+    expect(results).toEqual(expected)
+  })
+
   test('auto is the GPU', () => {
     expect(openDevice('auto').name).toBe('cuda:0')
   })
@@ -120,7 +178,7 @@ describeOnEmulator('on the emulator', () => {
     const [gpu, again, cpu] = [await train('cuda'), await train('cuda'), await train('cpu')]
     expect(again).toBe(gpu)
     expect(Math.abs(gpu - cpu)).toBeLessThan(1e-4 * cpu)
-  })
+  }, 300_000)
 
   test('where a library is missing, the error lists what was tried and what mends it', async () => {
     const results = await run(

@@ -1,5 +1,6 @@
-// How native/cudnn/elementwise.h's kernels are compiled for the emulator: as functions of the host. A launch
-// copies the functor's bytes, so their number must be known.
+// How native/cudnn/elementwise.h's kernels are compiled for the emulator: as functions of the host, in which
+// the compiler puts a call in front of each access to memory, as for ThreadSanitizer; access.cc is what they
+// call. A launch copies the functor's bytes, so their number must be known.
 #pragma once
 
 #include <cstddef>

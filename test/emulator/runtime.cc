@@ -78,4 +78,25 @@ void Runtime::countLaunch() {
   if (launches_ == faultAt_) throw Fault{cudaErrorIllegalAddress, "an illegal memory access was encountered"};
 }
 
+void Runtime::expectInitialized(const std::string& reader, const void* data, size_t bytes) const {
+  const std::string found = memory.findUninitialized(data, bytes);
+  if (!found.empty()) throw Fault{cudaErrorIllegalAddress, reader + " " + found};
+}
+
+void Runtime::runKernel(const std::string& name, const std::function<void()>& run) {
+  wrong_.clear();
+  run();
+  if (!wrong_.empty()) throw Fault{cudaErrorIllegalAddress, name + " " + wrong_};
+}
+
+// Nothing can be thrown through a kernel, whose compiler does not know that its accesses are calls.
+void Runtime::onRead(const void* data, size_t bytes) {
+  if (wrong_.empty()) wrong_ = memory.checkRead(data, bytes);
+}
+
+void Runtime::onWrite(const void* data, size_t bytes) {
+  std::string found = memory.checkWrite(data, bytes);
+  if (wrong_.empty()) wrong_ = std::move(found);
+}
+
 }  // namespace mlpconv::emulator

@@ -75,11 +75,20 @@ class Runtime {
   bool spoilsCapture();
   /// Counts launches, and throws the Fault that MLPCONV_EMULATOR_FAULT=<number of the launch> asks for.
   void countLaunch();
+  /// Throws Fault if any byte of the device's memory was never written; `reader` is who reads it.
+  void expectInitialized(const std::string& reader, const void* data, size_t bytes) const;
+  /// Runs a kernel, each of whose accesses is checked. Throws Fault for the first that is wrong.
+  void runKernel(const std::string& name, const std::function<void()>& run);
+  /// What the kernel that runs does; see kernel.h.
+  void onRead(const void* data, size_t bytes);
+  void onWrite(const void* data, size_t bytes);
 
  private:
   Runtime();
   cudaError_t runFirst(Stream& stream);
 
+  /// The first wrong access of the kernel that runs.
+  std::string wrong_;
   std::mt19937 random_{1};
   int64_t launches_ = 0;
   int64_t faultAt_ = 0;
@@ -91,3 +100,8 @@ class Runtime {
 extern "C" int emulatorEnqueue(void* stream, const mlpconv::emulator::Work* work);
 /// Whether a range is device memory that may be used.
 extern "C" bool emulatorContains(const void* data, size_t bytes);
+/// Of device memory, when its stream has come to it: throws Fault if any byte was never written; marks bytes
+/// as written; makes them as if they never were.
+extern "C" void emulatorExpectInitialized(const char* reader, const void* data, size_t bytes);
+extern "C" void emulatorInitialize(const void* data, size_t bytes);
+extern "C" void emulatorForget(void* data, size_t bytes);

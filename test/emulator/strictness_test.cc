@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -31,12 +33,8 @@ struct Stream {
 void memoryIsPoisoned() {
   const Stream on;
   float* const data = on.allocate();
-  float value = 0;
-  check(cudaMemcpyAsync(&value, data, sizeof value, cudaMemcpyDeviceToHost, on.stream) == cudaSuccess,
-        "a copy");
-  check(value == 0, "a copy to be late");
-  cudaStreamSynchronize(on.stream);
-  check(std::isnan(value), "new memory to be full of NaNs");
+  // The emulator's memory is the host's.
+  check(std::isnan(data[0]) && std::isnan(data[bytes / sizeof(float) - 1]), "new memory to be full of NaNs");
   cudaFreeAsync(data, on.stream);
 }
 
@@ -65,6 +63,125 @@ void freedMemoryIsGone() {
   check(cudaFreeAsync(data, on.stream) == cudaSuccess, "memory to be freed");
   check(cudaFreeAsync(data, on.stream) == cudaErrorInvalidValue, "not twice");
   check(cudaMemsetAsync(data, 0, 4, on.stream) == cudaErrorInvalidValue, "freed memory not to be set");
+}
+
+/// What the device says, in a process of its own, after `body` and all work: "" where nothing is wrong. A
+/// device that has done something wrong is lost.
+template <typename Body>
+std::string faultOf(const Body& body) {
+  int pipe[2];
+  check(::pipe(pipe) == 0, "a pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    body();
+    const cudaError_t status = cudaDeviceSynchronize();
+    const std::string text = status == cudaSuccess ? "" : cudaGetErrorString(status);
+    _exit(write(pipe[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
+  }
+  close(pipe[1]);
+  std::string text;
+  char piece[256];
+  for (ssize_t size = 0; (size = read(pipe[0], piece, sizeof piece)) > 0;) text.append(piece, size);
+  close(pipe[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a process to end by itself");
+  return text;
+}
+
+void checkFault(const std::string& fault, const std::string& begin, const std::string& end) {
+  if (fault.starts_with(begin) && fault.ends_with(end)) return;
+  check(false, "'" + begin + " ... " + end + "', received '" + fault + "'");
+}
+
+void copiesToTheHostReadWhatWasWritten() {
+  const Stream on;
+  auto* const data = reinterpret_cast<std::byte*>(on.allocate());
+  auto* const other = reinterpret_cast<std::byte*>(on.allocate());
+  std::byte host[bytes] = {};
+  const auto read = [&](const std::byte* source, size_t size) {
+    cudaMemcpyAsync(host, source, size, cudaMemcpyDeviceToHost, on.stream);
+  };
+  cudaMemsetAsync(data, 0, 8, on.stream);
+  cudaMemcpyAsync(data + 12, host, 4, cudaMemcpyHostToDevice, on.stream);
+  check(faultOf([&] {
+          read(data, 8);
+          read(data + 12, 4);
+        }).empty(),
+        "what was set or written to be read");
+  checkFault(faultOf([&] { read(data, 16); }), "a copy to the host reads byte 8 of the 1000 at 0x",
+             ", which nobody wrote");
+  checkFault(faultOf([&] {
+               cudaMemcpyAsync(other, data, bytes, cudaMemcpyDeviceToDevice, on.stream);
+               read(other + 4, 8);
+             }),
+             "a copy to the host reads byte 8 of the 1000 at 0x", ", which nobody wrote");
+  checkFault(faultOf([&] {
+               // What is in memory is gone when it is freed.
+               cudaFreeAsync(data, on.stream);
+               read(reinterpret_cast<std::byte*>(on.allocate()), 4);
+             }),
+             "a copy to the host reads byte 0 of the 1000 at 0x", ", which nobody wrote");
+  checkFault(faultOf([&] {
+               cudaMemsetAsync(data, 0xff, 4, on.stream);
+               read(data, 4);
+             }),
+             "a copy to the host reads byte 0 of the 1000 at 0x", ", which nobody wrote");
+  cudaFreeAsync(data, on.stream);
+  cudaFreeAsync(other, on.stream);
+}
+
+/// The arguments of native/cudnn/relu.cu's kernel.
+struct Relu {
+  const float* x;
+  float* y;
+  int64_t count;
+};
+
+void kernelsReadWhatWasWritten() {
+  const Stream on;
+  float* const x = on.allocate();
+  float* const y = on.allocate();
+  constexpr uint32_t fatBinary[] = {0xBA55ED50};
+  cudaLibrary_t library = nullptr;
+  check(cudaLibraryLoadData(&library, fatBinary, nullptr, nullptr, 0, nullptr, nullptr, 0) == cudaSuccess,
+        "the emulated kernels");
+  cudaKernel_t kernel = nullptr;
+  check(cudaLibraryGetKernel(&kernel, library, "reluFloat32") == cudaSuccess, "a kernel");
+  const auto relu = [&](int64_t count) {
+    Relu functor{x, y, count};
+    int64_t groups = (count + 7) / 8;
+    void* arguments[] = {&functor, &groups};
+    cudaLaunchKernel(reinterpret_cast<const void*>(kernel), {1, 1, 1}, {32, 1, 1}, arguments, 0, on.stream);
+  };
+  float host[250];
+  cudaMemsetAsync(x, 0, 101 * sizeof(float), on.stream);
+  check(faultOf([&] {
+          relu(101);
+          cudaMemcpyAsync(host, y, 101 * sizeof(float), cudaMemcpyDeviceToHost, on.stream);
+        }).empty(),
+        "a kernel to read what was set, and what it writes to be read");
+  checkFault(faultOf([&] { relu(102); }), "reluFloat32 reads byte 404 of the 1000 at 0x",
+             ", which nobody wrote");
+  checkFault(faultOf([&] {
+               relu(101);
+               cudaMemcpyAsync(host, y, 102 * sizeof(float), cudaMemcpyDeviceToHost, on.stream);
+             }),
+             "a copy to the host reads byte 404 of the 1000 at 0x", ", which nobody wrote");
+  cudaMemsetAsync(x, 0, bytes, on.stream);
+  checkFault(faultOf([&] { relu(251); }), "reluFloat32 reads byte 1000 of the 1000 at 0x",
+             ", outside of them");
+  checkFault(faultOf([&] {
+               Relu functor{x, y + 2, 250};
+               int64_t groups = 32;
+               void* arguments[] = {&functor, &groups};
+               cudaLaunchKernel(reinterpret_cast<const void*>(kernel), {1, 1, 1}, {32, 1, 1}, arguments, 0,
+                                on.stream);
+             }),
+             "reluFloat32 writes byte 1000 of the 1000 at 0x", ", outside of them");
+  cudaFreeAsync(x, on.stream);
+  cudaFreeAsync(y, on.stream);
+  cudaLibraryUnload(library);
 }
 
 /// The signal that ends a process that does `body`, or 0.
@@ -168,6 +285,8 @@ int main() {
   using namespace mlpconv::test;
   return run({{"memory is poisoned", memoryIsPoisoned},
               {"ranges are checked", rangesAreChecked},
+              {"copies to the host read what was written", copiesToTheHostReadWhatWasWritten},
+              {"kernels read what was written", kernelsReadWhatWasWritten},
               {"freed memory is gone", freedMemoryIsGone},
               {"access outside ends the process", accessOutsideEndsTheProcess},
               {"work is late", workIsLate},

@@ -101,7 +101,7 @@ void testConv2d() {
   check(read(with(convolution, "precision", std::string("default")), {x, weight}, y).precision ==
             Precision::standard,
         "the default precision to be read");
-  checkThrows<OptionError>([&] { read({}, {x, weight}, y); }, "'relu'");
+  checkThrows<OptionError>([&] { read({}, {x, weight}, y); }, "'precision'");
 }
 
 void testGradients() {
@@ -141,11 +141,14 @@ void testGradients() {
 }
 
 void testLinear() {
-  const AttributeMap attributes = {{"relu", false}, {"accumulate", true}};
+  const AttributeMap attributes = {
+      {"precision", std::string("tfloat32")}, {"relu", false}, {"accumulate", true}};
   const auto read = [&](const std::vector<TensorSpec>& inputs, const TensorSpec& y) {
     return Linear::forward(describe("linear", attributes, inputs, {y}));
   };
-  check(read({f32({2, 3}), f32({4, 3})}, f32({2, 4})).weight == Sizes{4, 3}, "weight to be read");
+  const Linear linear = read({f32({2, 3}), f32({4, 3})}, f32({2, 4}));
+  check(linear.weight == Sizes{4, 3}, "weight to be read");
+  check(linear.precision == Precision::tfloat32, "the precision to be read");
   checkThrows<ShapeError>([&] { read({f32({2, 3}), f32({3, 4})}, f32({2, 4})); }, "linear: expected weight");
   checkThrows<ShapeError>(
       [&] {

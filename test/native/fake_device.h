@@ -71,7 +71,9 @@ class FakeDevice final : public Device {
   void attach() override {}
   int threads() const override { return 1; }
   size_t freeBytes() const override { return 0; }
-  std::shared_ptr<Memory> allocate(size_t bytes) override { return std::make_shared<HeapMemory>(bytes); }
+  std::shared_ptr<Memory> allocate(size_t bytes, Contents) override {
+    return std::make_shared<HeapMemory>(bytes);
+  }
   void write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) override {
     std::memcpy(static_cast<std::byte*>(memory.data()) + byteOffset, data, bytes);
   }
@@ -81,6 +83,12 @@ class FakeDevice final : public Device {
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override {
     return std::make_shared<FunctionKernel>(create_(description));
   }
+  /// What was discarded, in order.
+  std::vector<std::pair<void*, size_t>> discarded;
+  void discard(void* data, size_t bytes) override { discarded.emplace_back(data, bytes); }
+  /// On how many threads kernels are made.
+  int compiling = 1;
+  int compilingThreads() const override { return compiling; }
   void synchronize() override { synchronize_(); }
   std::unique_ptr<Replay> record(const std::function<void()>& work) override {
     return record_ ? record_(work) : nullptr;

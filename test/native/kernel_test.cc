@@ -1,8 +1,11 @@
 // Sizes of tensors, attributes, and kernels with their extents.
 #include "../../native/core/kernel.h"
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <new>
+#include <thread>
 
 #include "check.h"
 #include "fake_device.h"
@@ -86,6 +89,68 @@ void extents() {
   check(pack.workspace.bytes == 7, "the pack's own workspace");
 }
 
+/// A description that a fake device can tell from others.
+KernelDescription numbered(int64_t number) { return description({}, {{DType::uint8, {number}}}); }
+int64_t numberOf(const KernelDescription& d) { return d.outputs[0].shape[0]; }
+
+std::vector<KernelDescription> numbered(int64_t first, int64_t end) {
+  std::vector<KernelDescription> all;
+  for (int64_t i = first; i < end; i++) all.push_back(numbered(i));
+  return all;
+}
+
+void manyAreMadeSideBySide() {
+  const std::atomic<bool> stopping = false;
+  constexpr int threads = 3;
+  std::atomic<int> begun = 0;
+  FakeDevice device([&](const KernelDescription& d) {
+    // The first of them wait for each other.
+    begun++;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (begun < threads && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    if (begun < threads) throw DeviceError("no other kernel is being made");
+    return FakeKernel{.workspaceBytes = static_cast<size_t>(numberOf(d))};
+  });
+  device.compiling = threads;
+  const auto kernels = compileKernels(device, numbered(0, 30), stopping);
+  check(kernels.size() == 30, "a kernel for each description");
+  for (size_t i = 0; i < kernels.size(); i++) check(kernels[i]->workspace.bytes == i, "them in order");
+}
+
+void theFirstThatFailsIsTheError() {
+  const std::atomic<bool> stopping = false;
+  for (const int threads : {1, 4}) {
+    std::atomic<int> made = 0;
+    FakeDevice device([&](const KernelDescription& d) {
+      made++;
+      const int64_t number = numberOf(d);
+      // Of those that are made at once the first is the last to fail.
+      if (number >= 5) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(number == 5 ? 50 : 1));
+        throw ShapeError("number " + std::to_string(number));
+      }
+      return FakeKernel{};
+    });
+    device.compiling = threads;
+    checkThrows<Error>([&] { compileKernels(device, numbered(0, 1000), stopping); }, "op: number 5");
+    check(made <= 5 + threads, "none to be begun after one has failed");
+  }
+}
+
+void stoppedNoMoreAreMade() {
+  for (const int threads : {1, 4}) {
+    std::atomic<bool> stopping = false;
+    std::atomic<int> made = 0;
+    FakeDevice device([&](const KernelDescription&) {
+      if (++made == 5) stopping = true;
+      return FakeKernel{};
+    });
+    device.compiling = threads;
+    const auto kernels = compileKernels(device, numbered(0, 1000), stopping);
+    check(kernels.back() == nullptr && made <= 5 + threads, "no more than those that were begun");
+  }
+}
+
 void errorsNameTheOp() {
   const auto compileWith = [](const std::function<FakeKernel()>& create) {
     FakeDevice device([&](const KernelDescription&) { return create(); });
@@ -118,5 +183,8 @@ int main() {
   return run({{"bytes of tensors", bytesOfTensors},
               {"attributes", attributes},
               {"extents", extents},
+              {"many are made side by side", manyAreMadeSideBySide},
+              {"the first that fails is the error", theFirstThatFailsIsTheError},
+              {"stopped, no more are made", stoppedNoMoreAreMade},
               {"errors name the op", errorsNameTheOp}});
 }

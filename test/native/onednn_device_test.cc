@@ -127,14 +127,14 @@ void testThreads() {
 void testAllocation() {
   OneDnnDevice device({});
   for (const size_t bytes : {size_t{0}, size_t{1}, size_t{4097}, size_t{5} << 20}) {
-    const auto memory = device.allocate(bytes);
+    const auto memory = device.allocate(bytes, Contents::zeros);
     checkIs(memory->bytes(), bytes, "bytes");
     checkIs(reinterpret_cast<uintptr_t>(memory->data()) % 4096, uintptr_t{0}, "the address modulo a page");
     const auto* const data = static_cast<const unsigned char*>(memory->data());
     for (size_t i = 0; i < bytes; i += 1021) checkIs<int>(data[i], 0, "new memory");
     if (bytes > 0) checkIs<int>(data[bytes - 1], 0, "the end of new memory");
   }
-  const auto memory = device.allocate(100);
+  const auto memory = device.allocate(100, Contents::zeros);
   const int numbers[] = {1, 2, 3};
   int back[] = {0, 0, 0};
   device.write(*memory, 88, numbers, sizeof numbers);
@@ -147,7 +147,7 @@ void testOutOfMemory() {
   const size_t before = device.freeBytes();
   check(before > 0, "some free memory");
   try {
-    device.allocate(size_t{1} << 50);
+    device.allocate(size_t{1} << 50, Contents::zeros);
     check(false, "an allocation of a pebibyte to fail");
   } catch (const OutOfMemoryError& error) {
     checkIs(error.neededBytes(), size_t{1} << 50, "neededBytes");
@@ -156,9 +156,10 @@ void testOutOfMemory() {
   }
   // Pages that nothing has touched yet are taken all the same.
   const size_t half = device.freeBytes() / 2;
-  const auto held = device.allocate(half);
+  const auto held = device.allocate(half, Contents::zeros);
   check(device.freeBytes() < before - half / 2, "untouched memory not to count as free");
-  checkThrows<OutOfMemoryError>([&] { device.allocate(half + half / 2); }, "too little free memory");
+  checkThrows<OutOfMemoryError>([&] { device.allocate(half + half / 2, Contents::zeros); },
+                                "too little free memory");
 }
 
 void testCaches() {

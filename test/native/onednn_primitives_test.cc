@@ -141,6 +141,7 @@ void testLinear(Device& device, int64_t n, int64_t in, int64_t out, DType dtype)
       }
     }
   }
+  const AttributeMap precision = {{"precision", std::string("default")}};
   for (const bool relu : {false, true}) {
     Values plain = y, biased = y;
     for (size_t i = 0; i < y.size(); ++i) {
@@ -148,18 +149,18 @@ void testLinear(Device& device, int64_t n, int64_t in, int64_t out, DType dtype)
       if (relu) plain[i] = std::max(plain[i], 0.0);
       if (relu) biased[i] = std::max(biased[i], 0.0);
     }
-    const AttributeMap attributes = {{"relu", relu}};
+    const AttributeMap attributes = with(precision, "relu", relu);
     checkEqual(runKernel(device, "linear", attributes, {x, weight}, {ySpec})[0], ySpec, plain, "y");
     checkEqual(runKernel(device, "linear", attributes, {x, weight, bias}, {ySpec})[0], ySpec, biased,
                "y and bias");
   }
-  checkGradient(device, "linearBackwardData", {}, {dy, weight}, xSpec, dx);
-  const auto gradients = runKernel(device, "linearBackwardWeights", {{"accumulate", false}}, {smallX, dy},
-                                   {weight.spec, bias.spec});
+  checkGradient(device, "linearBackwardData", precision, {dy, weight}, xSpec, dx);
+  const auto gradients = runKernel(device, "linearBackwardWeights", with(precision, "accumulate", false),
+                                   {smallX, dy}, {weight.spec, bias.spec});
   checkEqual(gradients[0], weight.spec, dweight, "dweight");
   checkEqual(gradients[1], bias.spec, dbias, "dbias");
-  const auto sums = runKernel(device, "linearBackwardWeights", {{"accumulate", true}}, {smallX, dy},
-                              {weight.spec}, {.before = {weight.bytes}});
+  const auto sums = runKernel(device, "linearBackwardWeights", with(precision, "accumulate", true),
+                              {smallX, dy}, {weight.spec}, {.before = {weight.bytes}});
   for (size_t i = 0; i < weights.size(); ++i) dweight[i] += weights[i];
   checkEqual(sums[0], weight.spec, dweight, "accumulated dweight");
 }

@@ -79,6 +79,26 @@ void addsAtOffsets() {
   check(other.at<float>(0) == 12 && second.at<float>(0) == 24, "each run on its own memory");
 }
 
+void scratchIsDiscardedBeforeEachStep() {
+  HeapMemory first(64), second(32), other(64);
+  FakeDevice own([](const KernelDescription&) { return FakeKernel{}; });
+  const std::vector<Stage> stages = {{2, {{add(2), {{1, 0}, {1, 8}}, {{0, 0}}, {}}}}};
+  Plan plan({24, 32}, stages, {0});
+  const auto run = [&](HeapMemory& scratch, int64_t steps) {
+    plan.run(own, plan.bind(std::vector{scratch.span(), second.span()}), steps, never);
+  };
+  run(first, 2);
+  run(other, 1);
+  using Discarded = std::vector<std::pair<void*, size_t>>;
+  check(own.discarded == Discarded{{first.data(), 24}, {first.data(), 24}, {other.data(), 24}},
+        "scratch, as large as the plan wants it, to be discarded once a step");
+  checkThrows<OptionError>(
+      [&] {
+        Plan({24, 32}, stages, {2});
+      },
+      "scratch: expected one of the plan's 2 slots, received 2");
+}
+
 void runsStagesInOrder() {
   std::string trace;
   const auto note = [&](const char* letter) {
@@ -309,6 +329,7 @@ int main() {
   __sanitizer_install_malloc_and_free_hooks([](const volatile void*, size_t) { allocations++; },
                                             [](const volatile void*) {});
   return run({{"adds at offsets", addsAtOffsets},
+              {"scratch is discarded before each step", scratchIsDiscardedBeforeEachStep},
               {"runs stages in order", runsStagesInOrder},
               {"refuses wrong plans", refusesWrongPlans},
               {"refuses wrong memory", refusesWrongMemory},

@@ -1,8 +1,13 @@
-/** Convolutions large enough for Winograd: within its bound by default, exact on integers where `precision` is `highest`. */
+/**
+ * Convolutions large enough for Winograd: within its bound by default, exact on integers where `precision` is `highest`.
+ * Dense layers, which have no Winograd. TF32, where there is a GPU.
+ */
 import { describe, expect, test } from '@jest/globals'
-import { conv2d, DTypeError, jit, OptionError, tensor, Trainer, vjp, NiN, optim, type Tensor, type Tracer } from '../../lib/index.js'
-import type { ConvolutionPrecision } from '../../lib/index.js'
+import { conv2d, DTypeError, jit, linear, OptionError, tensor, Trainer, vjp, NiN, optim, type Tensor, type Tracer } from '../../lib/index.js'
+import type { MatmulPrecision } from '../../lib/index.js'
+import { testDevice } from '../device.js'
 import * as reference from '../reference/conv2d.js'
+import * as dense from '../reference/linear.js'
 import { integerData, roundToFloat32, spreadData } from '../reference/data.js'
 import { map, type RefTensor } from '../reference/tensor.js'
 import { expectClose, type Precision } from '../reference/tolerance.js'
@@ -21,6 +26,18 @@ function problem(kernel: 3 | 5, draw: typeof integerData) {
   const { dw, dbias } = reference.conv2dBackwardWeights(x, dy, w.shape, options)
   const gradients = [reference.conv2dBackwardData(dy, w, x.shape, options), dw, dbias]
   return { inputs: [x, w, b], y, dy, gradients, padding: options.padding }
+}
+
+/** The same of a dense layer: x [20,70], weights [33,70]. */
+function denseProblem(draw: typeof integerData) {
+  const draws = (shape: number[], stream: number) => map(draw(shape, 7, stream), roundToFloat32)
+  const x = draws([20, 70], 0)
+  const w = draws([33, 70], 1)
+  const b = draws([33], 2)
+  const y = dense.linear(x, w, b)
+  const dy = draws([...y.shape], 3)
+  const { dw, dbias } = dense.linearBackwardWeights(x, dy)
+  return { inputs: [x, w, b], y, dy, gradients: [dense.linearBackwardData(dy, w), dw, dbias] }
 }
 
 async function expectAll(actual: readonly (Tensor | undefined)[], expected: readonly RefTensor[], within: Precision) {
@@ -44,7 +61,7 @@ describe.each([3, 5] as const)('a %ix%i convolution', (kernel) => {
     const cotangent = await upload(dy)
     await expectAll([await conv2d(x, w, b, { padding, precision })], [y], within)
 
-    const of = (own?: ConvolutionPrecision) => (tx: Tracer, tw: Tracer, tb: Tracer) =>
+    const of = (own?: MatmulPrecision) => (tx: Tracer, tw: Tracer, tb: Tracer) =>
       conv2d(tx, tw, tb, { padding, ...(own && { precision: own }) })
     await expectAll([await jit(of(), { precision })(x, w, b)], [y], within)
     const byOption = await vjp(of(precision), tensors, [cotangent])
@@ -52,6 +69,38 @@ describe.each([3, 5] as const)('a %ix%i convolution', (kernel) => {
     const byTrace = await vjp(of(), tensors, [cotangent], { precision })
     await expectAll([...byTrace.outputs, ...byTrace.gradients], [y, ...gradients], within)
   })
+})
+
+test.each([
+  ['default', 'float32', spreadData],
+  ['highest', 'float32', spreadData],
+  ['highest', 'exact', integerData],
+] as const)('a dense layer of precision %s is %s, by its own option and by the trace', async (precision, within, draw) => {
+  const { inputs, y, dy, gradients } = denseProblem(draw)
+  const tensors = await Promise.all(inputs.map(upload))
+  const [x, w, b] = tensors as [Tensor, Tensor, Tensor]
+  const cotangent = await upload(dy)
+  await expectAll([await linear(x, w, b, { precision })], [y], within)
+  const byOption = await vjp((tx: Tracer, tw: Tracer, tb: Tracer) => linear(tx, tw, tb, { precision }), tensors, [cotangent])
+  await expectAll([...byOption.outputs, ...byOption.gradients], [y, ...gradients], within)
+  const byTrace = await vjp((tx: Tracer, tw: Tracer, tb: Tracer) => linear(tx, tw, tb), tensors, [cotangent], { precision })
+  await expectAll([...byTrace.outputs, ...byTrace.gradients], [y, ...gradients], within)
+})
+
+// A CPU has no TF32 and refuses it, as is tested below.
+const testOnGpu = testDevice === 'cpu' ? test.skip : test
+
+testOnGpu.each([
+  ['conv2d', problem(3, spreadData), (x: Tracer, w: Tracer, b: Tracer) => conv2d(x, w, b, { padding: 1, precision: 'tfloat32' })],
+  ['linear', denseProblem(spreadData), (x: Tracer, w: Tracer, b: Tracer) => linear(x, w, b, { precision: 'tfloat32' })],
+] as const)('%s of precision tfloat32 rounds as TF32 does, forward and backward', async (_, { inputs, y, dy, gradients }, fn) => {
+  const result = await vjp(fn, await Promise.all(inputs.map(upload)), [await upload(dy)])
+  const actual = [...result.outputs, ...result.gradients]
+  await expectAll(actual, [y, ...gradients], 'tfloat32')
+  // The bias's gradient is a sum, without factors.
+  for (const [i, expected] of [y, ...gradients.slice(0, 2)].entries()) {
+    await expect(expectAll([actual[i]], [expected], 'winograd')).rejects.toThrow('max error / rms')
+  }
 })
 
 test('one function differentiated in both precisions is compiled for each', async () => {
@@ -66,9 +115,10 @@ test('one function differentiated in both precisions is compiled for each', asyn
 })
 
 test('other precisions are refused', async () => {
-  const precision = 'high' as ConvolutionPrecision
+  const precision = 'high' as MatmulPrecision
   const [x, w] = await Promise.all([upload(integerData([1, 1, 3, 3], 0, 0)), upload(integerData([1, 1, 3, 3], 0, 1))])
   expect(() => conv2d(x, w, undefined, { precision })).toThrow(OptionError)
+  expect(() => linear(x, w, undefined, { precision })).toThrow(OptionError)
   await expect(jit((tx: Tracer, tw: Tracer) => conv2d(tx, tw), { precision })(x, w)).rejects.toThrow(OptionError)
   const options = { optimizer: optim.SGD({ lr: 0.1 }), batchSize: 1, epochs: 1, precision }
   expect(() => new Trainer(new NiN(), options)).toThrow('precision must be one of default, highest, tfloat32')
@@ -76,7 +126,10 @@ test('other precisions are refused', async () => {
 
 test('the CPU refuses tfloat32 and says what to ask for instead', async () => {
   const [x, w] = await Promise.all([1, 2].map((v) => tensor(Float32Array.of(v), [1, 1, 1, 1], { device: 'cpu' })))
-  const refused = conv2d(x!, w!, undefined, { precision: 'tfloat32' })
-  await expect(refused).rejects.toThrow(DTypeError)
-  await expect(refused).rejects.toThrow("'default' or 'highest' on the CPU, which has no TF32; 'tfloat32' needs a GPU")
+  const [rows, weights] = await Promise.all([1, 2].map((v) => tensor(Float32Array.of(v), [1, 1], { device: 'cpu' })))
+  const options = { precision: 'tfloat32' } as const
+  for (const refused of [conv2d(x!, w!, undefined, options), linear(rows!, weights!, undefined, options)]) {
+    await expect(refused).rejects.toThrow(DTypeError)
+    await expect(refused).rejects.toThrow("'default' or 'highest' on the CPU, which has no TF32; 'tfloat32' needs a GPU")
+  }
 })

@@ -1,8 +1,11 @@
 /** How near a result must come to the float64 reference, the rounding of the result to its own type not counted. */
 import { tensor, type RefTensor } from './tensor.js'
 
-/** `exact` is for data chosen so that no operation rounds, `winograd` for float32 convolutions of default precision. */
-export type Precision = 'float32' | 'winograd' | 'bfloat16' | 'float64' | 'exact'
+/**
+ * `exact` is for data chosen so that no operation rounds, `winograd` for float32 convolutions of default precision,
+ * `tfloat32` for float32 whose factors are rounded to TF32.
+ */
+export type Precision = 'float32' | 'winograd' | 'tfloat32' | 'bfloat16' | 'float64' | 'exact'
 
 export interface Tolerance {
   /** The largest error, over the root mean square of what was expected. */
@@ -18,6 +21,7 @@ export const tolerances: Readonly<Record<Precision, Tolerance>> = {
   float32: { maxError: 2e-5, rounding: 2 ** -24, relativeL2: 2e-6 },
   // What native/onednn/winograd/winograd.h promises.
   winograd: { maxError: 1e-4, rounding: 2 ** -24, relativeL2: 1e-5 },
+  tfloat32: { maxError: 5e-3, rounding: 2 ** -24, relativeL2: 1e-3 },
   bfloat16: { maxError: 3e-2, rounding: 2 ** -8, relativeL2: 5e-3 },
   exact: { maxError: 0, rounding: 0, relativeL2: 0 },
 }

@@ -61,6 +61,15 @@ describe('buffers', () => {
     expect([...new Uint8Array(await device.read(buffer, 0, 10))]).toEqual(Array(10).fill(0))
   })
 
+  test('may have anything in them, and nothing else than that or zeros', async () => {
+    const buffer = device.createBuffer(10, 'undefined')
+    await device.write(buffer, 0, new Uint8Array(10).fill(3))
+    expect([...new Uint8Array(await device.read(buffer, 0, 10))]).toEqual(Array(10).fill(3))
+    const contents = { code: 'ERR_OPTION', message: expect.stringContaining("'zeros' or 'undefined', received 'ones'") }
+    expect(await failure(() => device.createBuffer(10, 'ones' as never))).toMatchObject(contents)
+    expect(await failure(() => device.createBuffer(10, 1 as never))).toMatchObject({ code: 'ERR_OPTION', name: 'TypeError' })
+  })
+
   test('take any view and give back what was written', async () => {
     const shared = new Uint8Array(new SharedArrayBuffer(4), 1, 2).fill(7)
     const views: [ArrayBufferView, number[]][] = [

@@ -207,7 +207,7 @@ describe('bad input', () => {
       'a type',
       () => new NiN().summary([1, 1, 96, 96], { device, dtype: 'int8' as 'float32' }),
       OptionError,
-      /dtype must be one of float32, bfloat16; received "int8"/,
+      /dtype must be one of float32, tfloat32, bfloat16; received "int8"/,
     ],
     [
       'a micro-batch',

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <mutex>
-#include <set>
 
 #include "../runtime.h"
 #include "operations.h"
@@ -208,8 +208,29 @@ void finalize(Content& content) {
   content.finalized = true;
 }
 
+const char* nameOf(const Operation& operation) {
+  switch (operation.type) {
+    case CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR:
+      return "convolution";
+    case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR:
+      return "convolution, backward data";
+    case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR:
+      return "convolution, backward filter";
+    case CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR:
+      return "matmul";
+    case CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR:
+      return "pointwise";
+    case CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR:
+      return "resample";
+    default:
+      return "resample, backward";
+  }
+}
+
 struct Range {
-  const std::byte* begin;
+  /// What it is for: "cuDNN's convolution, input 1".
+  std::string name;
+  std::byte* begin;
   size_t bytes;
   bool overlaps(const Range& other) const {
     return begin < other.begin + other.bytes && other.begin < begin + bytes;
@@ -224,22 +245,25 @@ class Bindings {
     const auto pointers = pack.all<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
     if (uids.size() != pointers.size()) refuse(CUDNN_STATUS_BAD_PARAM, "not as many pointers as unique ids");
     for (size_t i = 0; i < uids.size(); i++) pointers_[uids[i]] = pointers[i];
-    std::vector<Range> inputs, outputs;
     for (const Operation& operation : operations) {
-      for (const Tensor& tensor : operation.inputs) add(tensor, inputs);
-      for (const Tensor& tensor : operation.outputs) add(tensor, outputs);
+      const std::string name = std::string("cuDNN's ") + nameOf(operation);
+      for (size_t i = 0; i < operation.inputs.size(); i++) {
+        add(name + ", input " + std::to_string(i), operation.inputs[i], inputs_);
+      }
+      for (const Tensor& tensor : operation.outputs) add(name, tensor, outputs_);
     }
     if (workspaceBytes > 0) {
-      workspace_ = {static_cast<std::byte*>(pack.one<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE)),
+      workspace_ = {"", static_cast<std::byte*>(pack.one<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE)),
                     static_cast<size_t>(workspaceBytes)};
       if (!emulatorContains(workspace_.begin, workspace_.bytes)) {
         refuse(CUDNN_STATUS_BAD_PARAM, "the workspace is too small, or no device memory");
       }
-      outputs.push_back(workspace_);
     }
+    std::vector<Range> outputs = outputs_;
+    outputs.push_back(workspace_);
     for (size_t i = 0; i < outputs.size(); i++) {
       const auto overlaps = [&](const Range& other) { return outputs[i].overlaps(other); };
-      if (std::any_of(inputs.begin(), inputs.end(), overlaps) ||
+      if (std::any_of(inputs_.begin(), inputs_.end(), overlaps) ||
           std::any_of(outputs.begin(), outputs.begin() + static_cast<std::ptrdiff_t>(i), overlaps)) {
         refuse(CUDNN_STATUS_BAD_PARAM, "an output overlaps another tensor or the workspace");
       }
@@ -248,14 +272,21 @@ class Bindings {
 
   void* find(int64_t uid) const { return pointers_.at(uid); }
 
-  /// What is in a workspace before and after is nobody's.
-  void poisonWorkspace() const {
-    if (workspace_.bytes > 0) std::memset(const_cast<std::byte*>(workspace_.begin), 0xff, workspace_.bytes);
+  /// Runs a plan between its tensors: what it reads must have been written, and what is in a workspace before
+  /// and after is nobody's.
+  void around(const std::function<void()>& plan) const {
+    for (const Range& input : inputs_)
+      emulatorExpectInitialized(input.name.c_str(), input.begin, input.bytes);
+    if (workspace_.bytes > 0) emulatorForget(workspace_.begin, workspace_.bytes);
+    plan();
+    for (const Range& output : outputs_) emulatorInitialize(output.begin, output.bytes);
+    if (workspace_.bytes > 0) emulatorForget(workspace_.begin, workspace_.bytes);
   }
 
  private:
-  void add(const Tensor& tensor, std::vector<Range>& ranges) {
+  void add(const std::string& name, const Tensor& tensor, std::vector<Range>& ranges) {
     if (tensor.isVirtual) return;
+    if (tensor.hasGaps()) refuse(CUDNN_STATUS_NOT_SUPPORTED, "the emulator knows no tensors with gaps");
     const auto found = pointers_.find(tensor.uid);
     if (found == pointers_.end()) {
       refuse(CUDNN_STATUS_BAD_PARAM, "no pointer for tensor " + std::to_string(tensor.uid));
@@ -267,11 +298,12 @@ class Bindings {
       refuse(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER,
              "a tensor is not aligned to " + std::to_string(tensor.alignment) + " bytes");
     }
-    ranges.push_back({static_cast<const std::byte*>(found->second), tensor.bytes()});
+    ranges.push_back({name, static_cast<std::byte*>(found->second), tensor.bytes()});
   }
 
   std::map<int64_t, void*> pointers_;
-  Range workspace_ = {nullptr, 0};
+  std::vector<Range> inputs_, outputs_;
+  Range workspace_ = {"", nullptr, 0};
 };
 
 }  // namespace
@@ -417,14 +449,14 @@ EXPORTED cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDes
     const Engine chosen = engineOf(engine);
     auto bindings = std::make_shared<const Bindings>(operations, *of(pack).content, chosen.workspaceBytes);
     const Work work = [operations = std::move(operations), bindings, arithmetic = chosen.arithmetic] {
-      bindings->poisonWorkspace();
       try {
-        execute(
-            operations, [&](int64_t uid) { return bindings->find(uid); }, arithmetic);
+        bindings->around([&] {
+          execute(
+              operations, [&](int64_t uid) { return bindings->find(uid); }, arithmetic);
+        });
       } catch (const Refusal& refusal) {
         throw Fault{cudaErrorLaunchFailure, refusal.message};
       }
-      bindings->poisonWorkspace();
     };
     if (emulatorEnqueue(reinterpret_cast<Handle*>(handle)->stream, &work) != 0) {
       refuse(CUDNN_STATUS_EXECUTION_FAILED, "the stream takes no work");

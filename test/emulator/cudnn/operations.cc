@@ -426,6 +426,8 @@ size_t Tensor::bytes() const {
   return static_cast<size_t>(last + 1) * bytesOf(type);
 }
 
+bool Tensor::hasGaps() const { return bytes() != static_cast<size_t>(elements()) * bytesOf(type); }
+
 bool isReluBackward(const Content& operation) {
   return operation.type == CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR &&
          modeOf(operation.descriptor(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR)) ==

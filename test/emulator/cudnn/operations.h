@@ -20,6 +20,7 @@ struct Tensor {
   int64_t elements() const;
   /// From the first to behind the last.
   size_t bytes() const;
+  bool hasGaps() const;
 };
 
 /// The tensors of one operation.
