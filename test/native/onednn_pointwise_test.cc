@@ -1,6 +1,7 @@
 // The kernels of 1x1 convolutions and dense layers: exact on integers, on every kind of edge.
 #include <random>
 
+#include "../../native/onednn/device.h"
 #include "../../native/onednn/pointwise/instructionSets.h"
 #include "../../native/onednn/simd/target.h"
 #include "kernel_runner.h"
@@ -93,6 +94,20 @@ std::vector<Problem> problems() {
   return all;
 }
 
+/// A dense layer's gradient of x, where there are rows enough.
+void testChoice() {
+  OneDnnDevice device({.threads = 1});
+  device.attach();
+  const auto implementation = [&](int64_t rows) {
+    const TensorSpec dy = {DType::float32, {rows, 16}}, weight = {DType::float32, {16, 16}};
+    return device.createKernel({"linearBackwardData", Attributes({{"relu", false}}), {dy, weight}, {dy}})
+        ->implementation();
+  };
+  check(implementation(1024).starts_with("pointwise:"),
+        "ours of many rows, received " + implementation(1024));
+  check(!implementation(64).starts_with("pointwise:"), "oneDNN's of few, received " + implementation(64));
+}
+
 }  // namespace
 }  // namespace mlpconv::test
 
@@ -110,7 +125,10 @@ int main() {
   };
 #ifdef MLPCONV_HAS_SIMD
   using simd::InstructionSet;
-  if (simd::instructionSet() >= InstructionSet::avx2) add("avx2", pointwise::avx2Kernels);
+  if (simd::instructionSet() >= InstructionSet::avx2) {
+    add("avx2", pointwise::avx2Kernels);
+    cases.push_back({"the choice", test::testChoice});
+  }
   if (simd::instructionSet() >= InstructionSet::avx512) add("avx512", pointwise::avx512Kernels);
 #endif
   return test::run(cases);
