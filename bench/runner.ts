@@ -121,8 +121,9 @@ async function runTrial({ program, args }: Omit<Contestant, 'name'>): Promise<Tr
   return trialSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''))
 }
 
-/** What a program said when it failed, or the error itself. */
+/** What a program said when it failed, what ended it, or the error itself. */
 function describeFailure(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string }
-  return stderr === undefined || stderr.trim() === '' ? message : stderr.trim()
+  const { stderr = '', signal, message } = error as { stderr?: string; signal?: string | null; message: string }
+  if (stderr.trim() !== '') return stderr.trim()
+  return signal ? `a trial was ended by ${signal}` : message
 }

@@ -128,6 +128,7 @@ describe('rows of a benchmark', () => {
 
   test.each([
     ['throws', 'throw new RangeError(`no luck`)', /^RangeError: no luck$/],
+    ['is ended', 'process.kill(process.pid, `SIGKILL`)', /^a trial was ended by SIGKILL$/],
     ['prints something else', 'console.log(`{"size":1}`)', 'a number called speed; received undefined'],
   ])('say so if a program %s', async (_, code, message) => {
     const [row] = await runBenchmark({ ...benchmark, ours: { name: 'mlpconv', ...program(code) } }, three, 1)
