@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { requireOptions } from './check.js'
 import { DeviceError, OptionError, OutOfMemoryError } from './errors.js'
 import type { CompiledGraph } from './graph/compile.js'
-import type { Contents, NativeAddon, NativeBuffer, NativeDevice, Peaks, PlanProfile } from './native/binding.js'
+import type { Contents, NativeAddon, NativeBuffer, NativeDevice, NativePlan, Peaks, PlanProfile } from './native/binding.js'
 import { addonPath, buildCommand, loadAddon, wrapNativeError } from './native/load.js'
 import { describe } from './ops/check.js'
 import { ops } from './ops/list.js'
@@ -29,7 +29,13 @@ export interface Binding {
 
 /** A device that is open. */
 export class Device {
-  #arena: NativeBuffer | undefined
+  readonly #arena = new GrowingBuffer(this)
+  /** Packed weights: those of the last plan that had some to pack. */
+  readonly #weights = new GrowingBuffer(this)
+  /** What they are, once they are whole, and what is to be packed last. */
+  #packed: Packed | undefined
+  #packing: Packed | undefined
+  readonly #versions = new WeakMap<NativeBuffer, number>()
 
   constructor(
     /** `cpu` or `cuda:0`. */
@@ -49,6 +55,7 @@ export class Device {
 
   /** Copies `data` at once, and to the device in its turn. */
   async write({ buffer, byteOffset }: Binding, data: ArrayBufferView): Promise<void> {
+    this.#count(buffer)
     await guardAsync(() => this.native.write(buffer, byteOffset, data))
   }
 
@@ -66,7 +73,19 @@ export class Device {
   async run(compiled: CompiledGraph, steps: number, bindings: readonly Binding[], signal?: AbortSignal): Promise<number> {
     if (signal?.aborted) return 0
     const { buffers, byteOffsets } = this.#bind(compiled, bindings)
-    return cancellable(compiled, () => compiled.plan.run(steps, buffers, byteOffsets), signal)
+    const weights = compiled.packed?.sources.map((i) => this.#contentOf(bindings[i]!)) ?? []
+    for (const i of compiled.written) this.#count(bindings[i]!.buffer)
+    const wanted: Packed = { compiled, buffer: buffers.at(-1)!, weights }
+    if (!compiled.packed || (this.#packed && isSame(this.#packed, wanted))) {
+      const plan = compiled.packed?.plan ?? compiled.plan
+      return cancellable(plan, () => plan.run(steps, buffers, byteOffsets), signal)
+    }
+    // Other runs may pack theirs before this one ends.
+    const packing = (this.#packing = wanted)
+    this.#packed = undefined
+    const done = await cancellable(compiled.plan, () => compiled.plan.run(steps, buffers, byteOffsets), signal)
+    if (this.#packing === packing && done > 0) this.#packed = packing
+    return done
   }
 
   /**
@@ -81,7 +100,7 @@ export class Device {
     signal?: AbortSignal,
   ): Promise<PlanProfile> {
     const { buffers, byteOffsets } = this.#bind(compiled, bindings)
-    return cancellable(compiled, () => compiled.plan.profile(signal?.aborted ? 0 : steps, buffers, byteOffsets), signal)
+    return cancellable(compiled.plan, () => compiled.plan.profile(signal?.aborted ? 0 : steps, buffers, byteOffsets), signal)
   }
 
   /** Measures what the device can do at most; half a second. Undefined on a GPU, which has no such measurement. */
@@ -93,23 +112,62 @@ export class Device {
     compiled: CompiledGraph,
     bindings: readonly Binding[],
   ): { readonly buffers: readonly NativeBuffer[]; readonly byteOffsets: readonly number[] } {
-    const all = [{ buffer: this.#arenaOf(compiled.memory.arenaBytes), byteOffset: 0 }, ...bindings]
+    const { memory, packed } = compiled
+    const arena = { buffer: this.#arena.atLeast(memory.arenaBytes), byteOffset: 0 }
+    const weights = packed ? [{ buffer: this.#weights.atLeast(packed.bytes), byteOffset: 0 }] : []
+    const all = [arena, ...bindings, ...weights]
     return { buffers: all.map(({ buffer }) => buffer), byteOffsets: all.map(({ byteOffset }) => byteOffset) }
   }
 
-  #arenaOf(bytes: number): NativeBuffer {
-    if (!this.#arena || this.#arena.byteLength < bytes) {
-      // A run that is under way keeps the old arena alive until it ends.
-      this.#arena?.dispose()
-      this.#arena = undefined
-      this.#arena = this.allocate(bytes, 'undefined')
+  /** What is in memory now, and will be when what is to be done before is done. */
+  #contentOf({ buffer, byteOffset }: Binding): Content {
+    return { buffer, byteOffset, version: this.#versions.get(buffer) ?? 0 }
+  }
+
+  /** To be called whenever a buffer is written. */
+  #count(buffer: NativeBuffer): void {
+    this.#versions.set(buffer, (this.#versions.get(buffer) ?? 0) + 1)
+  }
+}
+
+/** The bytes at a place after so many writes to its buffer. */
+interface Content extends Binding {
+  readonly version: number
+}
+
+/** Weights that were packed for a plan, and where. */
+interface Packed {
+  readonly compiled: CompiledGraph
+  readonly buffer: NativeBuffer
+  readonly weights: readonly Content[]
+}
+
+function isSame(a: Packed, b: Packed): boolean {
+  const isSameContent = (one: Content, other: Content): boolean =>
+    one.buffer === other.buffer && one.byteOffset === other.byteOffset && one.version === other.version
+  return a.compiled === b.compiled && a.buffer === b.buffer && a.weights.every((one, i) => isSameContent(one, b.weights[i]!))
+}
+
+/** Memory that is replaced by more when that is needed; what was in it is lost then. */
+class GrowingBuffer {
+  #buffer: NativeBuffer | undefined
+
+  constructor(private readonly device: Pick<Device, 'allocate'>) {}
+
+  /** So many bytes. Throws OutOfMemoryError. */
+  atLeast(bytes: number): NativeBuffer {
+    if (!this.#buffer || this.#buffer.byteLength < bytes) {
+      // A run that is under way keeps the old one alive until it ends.
+      this.#buffer?.dispose()
+      this.#buffer = undefined
+      this.#buffer = this.device.allocate(bytes, 'undefined')
     }
-    return this.#arena
+    return this.#buffer
   }
 }
 
 /** Runs a plan, whose steps end early when `signal` is aborted. */
-async function cancellable<T>({ plan }: CompiledGraph, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+async function cancellable<T>(plan: NativePlan, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const cancel = (): void => {
     plan.cancel()
   }

@@ -94,7 +94,7 @@ class CompiledFunction<S> {
     const computed = [...new Set(traced.map(({ id }) => id))].filter((id) => !builder.inputs.includes(id))
     const places = [...builder.inputs, ...computed]
     const outputs = computed.map((id) => builder.tracer(id))
-    const compiled = await guardAsync(() => compile(builder.build(outputs), device.backend, device.native))
+    const compiled = await guardAsync(() => compile(builder.build(outputs), device.backend, device.native, { keepsPacked: true }))
     const results = traced.map(({ id }) => places.indexOf(id))
     return { compiled, lifted: [...builder.lifted.keys()], computed: outputs, results, structure }
   }

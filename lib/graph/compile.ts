@@ -1,14 +1,18 @@
 /** From a graph to a native plan: fuse, ask the backend for kernels, pack weights, plan memory, bind. */
 import type { KernelDescription, Location, NativeAddon, NativeDevice, NativeKernel, NativePlan } from '../native/binding.js'
 import { packOp } from '../ops/list.js'
-import { fuse } from './fuse.js'
+import { fuse, written } from './fuse.js'
 import { byteLength, type Graph, type Node, type Value, type ValueId } from './graph.js'
-import { planMemory, stages, type MemoryPlan } from './memory.js'
+import { align, planMemory, stages, type MemoryPlan } from './memory.js'
 import { resolveAlias, simplify } from './simplify.js'
 
-/** A plan whose slots are the arena, then the graph's inputs, then its outputs. */
+/** A plan whose slots are the arena, then the graph's inputs, then its outputs, then its packed weights if they are kept. */
 export interface CompiledGraph {
   readonly plan: NativePlan
+  /** Undefined if there are no weights to pack, or if each step packs them. */
+  readonly packed: PackedWeights | undefined
+  /** Which of the bindings, the graph's inputs and then its outputs, a step writes. */
+  readonly written: readonly number[]
   /** The graph as it was compiled: simplified, fused, weights packed. */
   readonly graph: Graph
   readonly memory: MemoryPlan
@@ -20,10 +24,21 @@ export interface CompiledGraph {
   implementationOf(node: Node): string
 }
 
+/** Weights in the layouts of their kernels, in a slot of their own. */
+export interface PackedWeights {
+  readonly bytes: number
+  /** Which of the graph's inputs are packed. */
+  readonly sources: readonly number[]
+  /** The same plan without the packing, for when the slot has them already. */
+  readonly plan: NativePlan
+}
+
 /** How to compile. */
 export interface CompileOptions {
   /** How often the body runs in a step. Default 1. */
   readonly repeat?: number
+  /** Whether packed weights are kept for the steps that follow. Default false. */
+  readonly keepsPacked?: boolean
 }
 
 /**
@@ -33,33 +48,77 @@ export async function compile(
   source: Graph,
   backend: NativeAddon['backend'],
   device: NativeDevice,
-  { repeat = 1 }: CompileOptions = {},
+  { repeat = 1, keepsPacked = false }: CompileOptions = {},
 ): Promise<CompiledGraph> {
   const fused = orderByStage(fuse(simplify(source), backend))
   const { graph, kernels } = await createKernels(fused, device)
   const byteLengthOf = (id: ValueId): number => byteLength(graph.values[id]!)
   const workspaceBytesOf = (node: Node): number => kernels.get(node)!.workspaceBytes
-  const memory = planMemory(graph, byteLengthOf, workspaceBytesOf)
-  const plan = device.createPlan({
-    slots: [Math.max(memory.arenaBytes, 1), ...[...graph.inputs, ...graph.outputs].map(byteLengthOf)],
-    scratch: [0],
-    stages: stages.map((stage) => ({
-      repeat: stage === 'body' ? repeat : 1,
-      kernels: graph.nodes
-        .filter((node) => node.stage === stage)
-        .map((node) => {
-          const workspace = memory.workspaces.get(node)
-          return {
-            kernel: kernels.get(node)!,
-            inputs: node.inputs.map((id) => locate(graph, memory, id)),
-            outputs: node.outputs.map((id) => locate(graph, memory, id)),
-            ...(workspace === undefined ? {} : { workspace: { slot: 0, byteOffset: workspace } }),
-          }
-        }),
-    })),
-  })
+  const bound = [...graph.inputs, ...graph.outputs]
+  const packs = keepsPacked ? graph.nodes.filter(({ op, stage }) => op === packOp.name && stage === 'prologue') : []
+  const packed = placeInTurn(packs.flatMap(({ outputs }) => outputs), byteLengthOf)
+  const memory = planMemory(graph, byteLengthOf, workspaceBytesOf, packed.offsets.keys())
+  const locate = (id: ValueId): Location => {
+    const { base, byteOffset } = resolveAlias(graph.values, id)
+    const slot = bound.indexOf(base) + 1
+    if (slot > 0) return { slot, byteOffset }
+    const inPacked = packed.offsets.get(base)
+    if (inPacked !== undefined) return { slot: bound.length + 1, byteOffset: inPacked + byteOffset }
+    return { slot: 0, byteOffset: memory.offsets.get(base)! + byteOffset }
+  }
+  const createPlan = (nodes: readonly Node[]): NativePlan =>
+    device.createPlan({
+      slots: [Math.max(memory.arenaBytes, 1), ...bound.map(byteLengthOf), ...(packs.length > 0 ? [packed.bytes] : [])],
+      scratch: [0],
+      stages: stages.map((stage) => ({
+        repeat: stage === 'body' ? repeat : 1,
+        kernels: nodes
+          .filter((node) => node.stage === stage)
+          .map((node) => {
+            const workspace = memory.workspaces.get(node)
+            return {
+              kernel: kernels.get(node)!,
+              inputs: node.inputs.map(locate),
+              outputs: node.outputs.map(locate),
+              ...(workspace === undefined ? {} : { workspace: { slot: 0, byteOffset: workspace } }),
+            }
+          }),
+      })),
+    })
+  const boundOf = (id: ValueId): number => bound.indexOf(resolveAlias(graph.values, id).base)
+  const unique = (indices: readonly number[]): number[] => [...new Set(indices)].filter((i) => i >= 0)
   const implementationOf = (node: Node): string => kernels.get(node)!.implementation
-  return { plan, graph, memory, byteLengthOf, workspaceBytesOf, implementationOf }
+  return {
+    plan: createPlan(graph.nodes),
+    packed:
+      packs.length === 0
+        ? undefined
+        : {
+            bytes: packed.bytes,
+            sources: unique(packs.flatMap(({ inputs }) => inputs.map(boundOf))),
+            plan: createPlan(graph.nodes.filter((node) => !packs.includes(node))),
+          },
+    written: unique([...graph.outputs.map(boundOf), ...graph.nodes.flatMap((node) => written(node).map(boundOf))]),
+    graph,
+    memory,
+    byteLengthOf,
+    workspaceBytesOf,
+    implementationOf,
+  }
+}
+
+/** Places values one behind the other. */
+function placeInTurn(
+  ids: readonly ValueId[],
+  byteLengthOf: (id: ValueId) => number,
+): { readonly offsets: ReadonlyMap<ValueId, number>; readonly bytes: number } {
+  const offsets = new Map<ValueId, number>()
+  let bytes = 0
+  for (const id of ids) {
+    offsets.set(id, bytes)
+    bytes += align(byteLengthOf(id))
+  }
+  return { offsets, bytes }
 }
 
 function orderByStage(graph: Graph): Graph {
@@ -128,11 +187,4 @@ function packInputs(graph: Graph, kernels: Map<Node, NativeKernel>): Graph {
 function describe(node: Node, values: readonly Value[]): KernelDescription {
   const specs = (ids: readonly ValueId[]) => ids.map((id) => ({ shape: values[id]!.shape, dtype: values[id]!.dtype }))
   return { op: node.op, attributes: node.attributes, inputs: specs(node.inputs), outputs: specs(node.outputs) }
-}
-
-/** Slot 0 is the arena. */
-function locate(graph: Graph, memory: MemoryPlan, id: ValueId): Location {
-  const { base, byteOffset } = resolveAlias(graph.values, id)
-  const slot = [...graph.inputs, ...graph.outputs].indexOf(base) + 1
-  return slot > 0 ? { slot, byteOffset } : { slot: 0, byteOffset: memory.offsets.get(base)! + byteOffset }
 }

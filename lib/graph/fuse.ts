@@ -83,6 +83,6 @@ export function fuse(graph: Graph, backend: NativeAddon['backend']): Graph {
 }
 
 /** The values that a node writes. */
-function written({ op, inputs, outputs }: Node): ValueId[] {
+export function written({ op, inputs, outputs }: Node): ValueId[] {
   return [...outputs, ...(opDefinition(op).mutates ?? []).map((i) => inputs[i]!)]
 }

@@ -31,13 +31,15 @@ interface Block {
  * @param graph its nodes are ordered by stage
  * @param byteLengths bytes of each value
  * @param workspaceBytes bytes of each node's workspace
+ * @param elsewhere values with memory outside of the arena, besides the graph's inputs and outputs
  */
 export function planMemory(
   graph: Graph,
   byteLengths: (id: ValueId) => number,
   workspaceBytes: (node: Node) => number,
+  elsewhere: Iterable<ValueId> = [],
 ): MemoryPlan {
-  const external = new Set([...graph.inputs, ...graph.outputs])
+  const external = new Set([...graph.inputs, ...graph.outputs, ...elsewhere])
   const blocks = new Map<ValueId, Block>()
   const blockOf = (id: ValueId): Block | undefined => blocks.get(resolveAlias(graph.values, id).base)
 
@@ -109,6 +111,7 @@ function stageRange(nodes: readonly Node[], stage: Stage): { first: number; last
   return first < 0 ? { first: Infinity, last: -1 } : { first, last: nodes.findLastIndex((node) => node.stage === stage) }
 }
 
-function align(bytes: number): number {
+/** The least multiple of the alignment of at least so many bytes. */
+export function align(bytes: number): number {
   return Math.ceil(bytes / alignment) * alignment
 }

@@ -17,12 +17,16 @@ namespace {
 class Pages final : public Memory {
  public:
   /// Throws OutOfMemoryError.
-  Pages(size_t bytes, size_t freeBytes, std::shared_ptr<std::atomic<size_t>> allocatedBytes)
+  Pages(size_t bytes, const OneDnnDevice& device, std::shared_ptr<std::atomic<size_t>> allocatedBytes)
       : bytes_(bytes), mapped_(std::max<size_t>(bytes, 1)), allocatedBytes_(std::move(allocatedBytes)) {
-    void* const data = mapped_ <= freeBytes ? mmap(nullptr, mapped_, PROT_READ | PROT_WRITE,
-                                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                                            : MAP_FAILED;
+    // To ask the system what is free takes longer than a small plan's run.
+    constexpr size_t small = size_t{1} << 20;
+    void* const data =
+        mapped_ <= small || mapped_ <= device.freeBytes()
+            ? mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            : MAP_FAILED;
     if (data == MAP_FAILED) {
+      const size_t freeBytes = device.freeBytes();
       throw OutOfMemoryError("the CPU has too little free memory: needed " + std::to_string(bytes) +
                                  " bytes, free are " + std::to_string(freeBytes) +
                                  "; use a smaller micro-batch or close other programs",
@@ -98,7 +102,7 @@ size_t OneDnnDevice::freeBytes() const {
 }
 
 std::shared_ptr<Memory> OneDnnDevice::allocate(size_t bytes, Contents) {
-  return std::make_shared<Pages>(bytes, freeBytes(), allocatedBytes_);
+  return std::make_shared<Pages>(bytes, *this, allocatedBytes_);
 }
 
 void OneDnnDevice::write(Memory& memory, size_t byteOffset, const void* data, size_t bytes) {

@@ -91,6 +91,20 @@ describe('compile', () => {
     expect(new Set([packed.byteOffset, convolution!.workspace!.byteOffset]).size).toBe(2)
   })
 
+  test('keeps packed weights in a slot of their own, with a plan that does not pack them', async () => {
+    const builder = new GraphBuilder()
+    const [x, w] = [float(builder, 2, 3, 4, 4), float(builder, 5, 3, 3, 3)]
+    const device = fakeDevice()
+    const result = await compile(builder.build([conv2d(x, w)]), 'onednn', device, { keepsPacked: true })
+    expect(result.packed).toMatchObject({ bytes: 1024, sources: [1] })
+    expect(result.written).toEqual([2])
+    // The plan that was made last.
+    expect(device.plan!.slots).toEqual([512, 4 * 96, 4 * 135, 4 * 40, 1024])
+    const [convolution, ...others] = device.plan!.stages.flatMap(({ kernels }) => kernels)
+    expect(others).toEqual([])
+    expect(convolution!.inputs[1]).toEqual({ slot: 4, byteOffset: 0 })
+  })
+
   test('asks for fused kernels of the right shapes', async () => {
     const builder = new GraphBuilder()
     const [x, w, b] = [float(builder, 2, 3, 4, 4), float(builder, 5, 3, 3, 3), float(builder, 5)]

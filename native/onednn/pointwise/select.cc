@@ -11,16 +11,10 @@ bool isChosen(const Affine& affine) { return affine.dtype == DType::float32 && k
 
 const Kernels* kernels() {
 #ifdef MLPCONV_HAS_SIMD
-  switch (simd::instructionSet()) {
-    case simd::InstructionSet::avx512:
-      return &avx512Kernels;
-    case simd::InstructionSet::avx2:
-      return &avx2Kernels;
-    case simd::InstructionSet::none:
-      break;
-  }
-#endif
+  return simd::chooseKernels(avx2Kernels, avx512Kernels);
+#else
   return nullptr;
+#endif
 }
 
 std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Affine& affine) {

@@ -18,4 +18,18 @@ enum class InstructionSet { none, avx2, avx512 };
 /// oneDNN (ONEDNN_MAX_CPU_ISA) is not used here either.
 InstructionSet instructionSet();
 
+/// Those for this CPU; null if there are none.
+template <typename Kernels>
+const Kernels* chooseKernels(const Kernels& avx2, const Kernels& avx512) {
+  switch (instructionSet()) {
+    case InstructionSet::avx512:
+      return &avx512;
+    case InstructionSet::avx2:
+      return &avx2;
+    case InstructionSet::none:
+      break;
+  }
+  return nullptr;
+}
+
 }  // namespace mlpconv::simd

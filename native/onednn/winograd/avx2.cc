@@ -5,7 +5,6 @@
 
 #include "../simd/avx2.h"
 // Before what is made of it.
-#include "../simd/finish.h"
 #include "../simd/microkernel.h"
 #include "backwardWeights.h"
 #include "forward.h"

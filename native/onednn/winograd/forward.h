@@ -74,6 +74,20 @@ inline void multiplyPoints(const ForwardLayout& layout, const float* data, const
   }
 }
 
+/// `gate` gives the further input of reluBackward.
+template <typename Gate>
+Vector finish(Epilogue epilogue, Vector result, const Gate& gate) {
+  switch (epilogue) {
+    case Epilogue::none:
+      return result;
+    case Epilogue::relu:
+      return rectify(result);
+    case Epilogue::reluBackward:
+      return whereAboveZero(result, gate());
+  }
+  return result;
+}
+
 /// y = A^T products A + bias, and the epilogue.
 template <typename A>
 void transformResults(const ForwardLayout& layout, const float* products, const float* bias,

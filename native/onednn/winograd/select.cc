@@ -14,16 +14,10 @@ bool isChosen(const Conv2d& conv, const Problem& problem) {
 
 const Kernels* kernels() {
 #ifdef MLPCONV_HAS_SIMD
-  switch (simd::instructionSet()) {
-    case simd::InstructionSet::avx512:
-      return &avx512Kernels;
-    case simd::InstructionSet::avx2:
-      return &avx2Kernels;
-    case simd::InstructionSet::none:
-      break;
-  }
-#endif
+  return simd::chooseKernels(avx2Kernels, avx512Kernels);
+#else
   return nullptr;
+#endif
 }
 
 bool isPossible(const Conv2d& conv) {

@@ -8,7 +8,6 @@
 #pragma once
 
 #include "../device.h"
-#include "../epilogue.h"
 #include "problem.h"
 
 namespace mlpconv::winograd {
@@ -17,6 +16,10 @@ struct Error {
   static constexpr double relativeL2 = 1e-5;
   static constexpr double largest = 1e-4;
 };
+
+/// What is done to a result before it is written. reluBackward keeps it where a further input, of the
+/// result's shape, is above 0; elsewhere it is 0.
+enum class Epilogue { none, relu, reluBackward };
 
 /// The kernels, made for one instruction set.
 struct Kernels {
