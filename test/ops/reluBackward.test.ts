@@ -19,7 +19,8 @@ import { maxPool2dCase } from './maxPool2d.js'
 // A GPU's engine for both may add in another order than that for one.
 const isSameKernel = openDevice(testDevice).backend === 'onednn'
 
-async function compare(problem: Problem, floating: Floating, seed: number): Promise<void> {
+/** @param isExact whether both are made by the same kernel */
+async function compare(problem: Problem, floating: Floating, seed: number, isExact: boolean): Promise<void> {
   const round = floating === 'float32' ? roundToFloat32 : roundToBfloat16
   const upload = (values: ArrayLike<number>, shape: readonly number[], dtype: Floating): Promise<Tensor> => {
     const data = Float32Array.from(values, round)
@@ -42,7 +43,7 @@ async function compare(problem: Problem, floating: Floating, seed: number): Prom
   const together = await vjp(layer, [x, ...parameters], [dy])
 
   const [actual, wanted] = [await together.gradients[0]!.data(), await expected.data()] as Float32Array[]
-  if (isSameKernel) expect(actual).toEqual(wanted)
+  if (isExact) expect(actual).toEqual(wanted)
   else expectClose(actual!, wanted!, floating)
   const mask = (await y.data()) as Float32Array
   expect(actual!.every((value, i) => mask[i]! > 0 || Object.is(value, 0))).toBe(true)
@@ -50,10 +51,13 @@ async function compare(problem: Problem, floating: Floating, seed: number): Prom
   for (const each of made) each?.dispose()
 }
 
-describe.each([conv2dCase, linearCase, maxPool2dCase, avgPool2dCase])('behind $name', ({ problems }) => {
+// On the CPU 1x1 convolutions and dense layers have a kernel of our own for both, and for the gradient alone often oneDNN's.
+const exactCases = isSameKernel ? [maxPool2dCase, avgPool2dCase] : []
+
+describe.each([conv2dCase, linearCase, maxPool2dCase, avgPool2dCase])('behind $name', (one) => {
   test.each(floatingTypes)('in %s', async (floating) => {
     await fc.assert(
-      fc.asyncProperty(problems, fc.nat(), (problem, seed) => compare(problem, floating, seed)),
+      fc.asyncProperty(one.problems, fc.nat(), (problem, seed) => compare(problem, floating, seed, exactCases.includes(one))),
       { numRuns: 20 },
     )
   })
