@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
+#include <set>
 
 #include "../runtime.h"
 #include "operations.h"
