@@ -77,6 +77,8 @@ std::vector<Bytes> runThreads(const Create& create, const std::vector<Tensor>& i
   return results;
 }
 
+using winograd::Epilogue;
+
 void testShape(const winograd::Kernels& kernels, const Shape& shape) {
   const Tensor x = gaussian(shape.x(DType::float32), 1), dy = gaussian(shape.y(DType::float32), 2);
   const Tensor weight = gaussian(shape.weight(), 3), bias = gaussian(shape.bias(), 4);
