@@ -122,7 +122,7 @@ testWithoutBfloat16('a type that the device does not compute in is an error befo
 
 describe('one line on standard error for', () => {
   test.each([
-    ['a type that there is not', ['--dtype', 'float16'], 2, /Allowed choices are float32, bfloat16/],
+    ['a type that there is not', ['--dtype', 'float16'], 2, /Allowed choices are float32, tfloat32, bfloat16/],
     ['a device that there is not', ['--device', 'gpu'], 2, /Expected auto, cpu, cuda or cuda:N/],
     ['a filter that nothing passes', ['--filter', 'nothing'], 2, /no layer's name has nothing in it/],
     ['a layer that is no JSON', ['--layer', 'conv'], 2, /expected JSON such as/],

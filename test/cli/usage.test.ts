@@ -70,10 +70,10 @@ describe('one line on standard error, and exit code 1, for', () => {
     )
   })
 
-  test.each(['summary', 'bench'])('a mode of other devices: %s', (command) =>
+  test.each([['summary', 'summary'], ['bench', 'benchmark']])('a mode of other devices: %s', (command, where) =>
     failing(
       [command, '--dtype', 'tfloat32', '--device', 'cpu'],
-      new RegExp(`^error: ${command}: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU\\n$`),
+      new RegExp(`^error: ${where}: tfloat32 is a mode of NVIDIA GPUs; use float32 or bfloat16 on the CPU\\n$`),
     ))
 
   test('no data set', () =>
