@@ -23,8 +23,8 @@ const testOnEmulator = existsSync(join(emulator, 'libcudnn.so.9')) ? test : test
 const testWithoutGpu = hasNvidiaGpu() ? test.skip : test
 
 /** What a program of the bundle printed, and its exit code. */
-async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const options = { cwd: tmpdir(), env: { PATH: join(folder, 'bin'), MLPCONV_CACHE: join(folder, 'cache'), ...env } }
+async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = tmpdir()) {
+  const options = { cwd, env: { PATH: join(folder, 'bin'), MLPCONV_CACHE: join(folder, 'cache'), ...env } }
   try {
     return { code: 0, ...(await execute(join(folder, 'mlpconv-gpu', program), args, options)) }
   } catch (error) {
@@ -81,9 +81,8 @@ describeWithCuda('with the CUDA addon built', () => {
     const env = { MLPCONV_CUDA_PATH: emulator, MLPCONV_PLAN_CACHE: join(folder, 'plans'), MLPCONV_TEST_DEVICE: 'cuda' }
     const doctor = await run('node', [join(folder, 'mlpconv-gpu', 'dist', 'cli', 'main.js'), 'doctor'], env)
     expect(doctor.stdout).toMatch(/^✓ +GPU 0 +emulator/m)
-    const jest = join(folder, 'mlpconv-gpu', 'node_modules', 'jest', 'bin', 'jest.js')
-    const options = ['--config', join(folder, 'mlpconv-gpu', 'jest.config.mjs'), 'test/train/sharedParameters']
-    const tested = await run('node', ['--experimental-vm-modules', '--no-warnings', jest, ...options], env)
+    const jest = ['--experimental-vm-modules', '--no-warnings', join('node_modules', 'jest', 'bin', 'jest.js')]
+    const tested = await run('node', [...jest, 'test/train/sharedParameters'], env, join(folder, 'mlpconv-gpu'))
     expect(tested.stderr).toMatch(/^Tests: +[1-9]\d* passed, [1-9]\d* total$/m)
     expect(tested.code).toBe(0)
   })
