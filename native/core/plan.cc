@@ -102,16 +102,18 @@ Plan::Binding Plan::bind(std::span<const std::span<std::byte>> memory) const {
 
 int64_t Plan::run(Device& device, const Binding& binding, int64_t steps, const std::atomic<bool>& stopping) {
   const auto runKernel = [this](size_t c) { runCall(c); };
+  const auto step = [&](const std::atomic<bool>& stop) { return runStep(device, stop, runKernel); };
   point(binding);
   int64_t done = 0;
   while (done < steps && mayBegin(binding, stopping)) {
     if (recording_ == Recording::run) {
       recording_ = Recording::tried;
-      replay_ = device.record([&] { runStep(device, false, runKernel); });
+      // One reference, for which std::function allocates nothing.
+      replay_ = device.record([&step] { step(false); });
     }
     if (replay_) {
       replay_->run();
-    } else if (!runStep(device, stopping, runKernel)) {
+    } else if (!step(stopping)) {
       break;
     }
     if (recording_ == Recording::notRun) recording_ = Recording::run;
