@@ -100,8 +100,8 @@ void testChoice() {
   device.attach();
   const auto implementation = [&](int64_t rows) {
     const TensorSpec dy = {DType::float32, {rows, 16}}, weight = {DType::float32, {16, 16}};
-    return device.createKernel({"linearBackwardData", Attributes({{"relu", false}}), {dy, weight}, {dy}})
-        ->implementation();
+    const Attributes attributes({{"relu", false}, {"precision", "default"}});
+    return device.createKernel({"linearBackwardData", attributes, {dy, weight}, {dy}})->implementation();
   };
   check(implementation(1024).starts_with("pointwise:"),
         "ours of many rows, received " + implementation(1024));
