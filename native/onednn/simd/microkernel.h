@@ -19,10 +19,15 @@ struct LeftFactor {
   int64_t rowStride = 0;
 };
 
+/// Where the right factor comes from. What streams from beyond the caches is fetched some steps ahead: the
+/// CPU's own prefetching begins anew with each page.
+enum class Source { cache, stream };
+
 /// Calls finish(row, v, sum) for each vector of left[rows][steps] * right[steps][vectors * lanes]. The right
 /// factor is dense and aligned. A row stride of 0 stands for the left factor's.
-template <int rows, int vectors, int rowStride, int stepStride, typename Finish>
+template <int rows, int vectors, int rowStride, int stepStride, Source source, typename Finish>
 void multiplyTile(const LeftFactor& left, const float* right, const Finish& finish) {
+  constexpr int64_t streamed = 512;
   const int64_t stride = rowStride > 0 ? rowStride : left.rowStride;
   Vector sums[rows][vectors];
 #pragma GCC unroll 16
@@ -36,7 +41,10 @@ void multiplyTile(const LeftFactor& left, const float* right, const Finish& fini
     for (int64_t step = 0; step < left.chunk; ++step, at += stepStride, right += vectors * lanes) {
       Vector b[vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) b[v] = load(right + v * lanes);
+      for (int v = 0; v < vectors; ++v) {
+        if (source == Source::stream) _mm_prefetch(right + streamed + v * lanes, _MM_HINT_T0);
+        b[v] = load(right + v * lanes);
+      }
 #pragma GCC unroll 16
       for (int row = 0; row < rows; ++row) {
         const Vector a = broadcast(at[row * stride]);
@@ -53,13 +61,13 @@ void multiplyTile(const LeftFactor& left, const float* right, const Finish& fini
 }
 
 /// A microkernel for `count` rows, from 1 to `rows`.
-template <int rows, int vectors, int rowStride, int stepStride, typename Finish>
+template <int rows, int vectors, int rowStride, int stepStride, Source source, typename Finish>
 void multiplyRows(int64_t count, const LeftFactor& left, const float* right, const Finish& finish) {
   if constexpr (rows > 1) {
     if (count < rows)
-      return multiplyRows<rows - 1, vectors, rowStride, stepStride>(count, left, right, finish);
+      return multiplyRows<rows - 1, vectors, rowStride, stepStride, source>(count, left, right, finish);
   }
-  multiplyTile<rows, vectors, rowStride, stepStride>(left, right, finish);
+  multiplyTile<rows, vectors, rowStride, stepStride, source>(left, right, finish);
 }
 
 /// What writes a tile of the result to where it is dense and aligned, or adds it to what is there.

@@ -85,13 +85,13 @@ inline void multiplyPoint(const WeightsLayout& layout, const float* data, const 
       const auto finish = storeTo(products + channel * inChannels + panel, inChannels, adds);
       switch (std::min(registerWidth, inChannels - panel) / lanes) {
         case 1:
-          multiplyTile<sideBySideRows, 1, 1, groupWidth>(left, right, finish);
+          multiplyTile<sideBySideRows, 1, 1, groupWidth, Source::cache>(left, right, finish);
           break;
         case 2:
-          multiplyTile<sideBySideRows, 2, 1, groupWidth>(left, right, finish);
+          multiplyTile<sideBySideRows, 2, 1, groupWidth, Source::cache>(left, right, finish);
           break;
         default:
-          multiplyTile<sideBySideRows, sideBySideVectors, 1, groupWidth>(left, right, finish);
+          multiplyTile<sideBySideRows, sideBySideVectors, 1, groupWidth, Source::cache>(left, right, finish);
       }
     }
   }

@@ -65,9 +65,9 @@ inline void multiplyPoints(const ForwardLayout& layout, const float* data, const
           const LeftFactor left = {
               data + point * layout.dataStride() + (group * capacity + tile) * groupWidth,
               std::min(groupsPerSum, layout.groups() - group), capacity * groupWidth, groupWidth};
-          multiplyRows<tileRows, panelWidth / lanes, groupWidth, 1>(std::min(rows, tiles - tile), left,
-                                                                    right + group * groupWidth * panelWidth,
-                                                                    storeTo(to, panelWidth, group > 0));
+          multiplyRows<tileRows, panelWidth / lanes, groupWidth, 1, Source::stream>(
+              std::min(rows, tiles - tile), left, right + group * groupWidth * panelWidth,
+              storeTo(to, panelWidth, group > 0));
         }
       }
     }
