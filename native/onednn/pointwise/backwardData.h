@@ -76,20 +76,24 @@ void multiplyPanel(const DataLayout& layout, const float* dy, const float* weigh
     for (int64_t pixel = firstPixel; pixel < endPixel; pixel += tileRows) {
       const LeftFactor left = {dy + pixel * out + step, 1, 0, steps, out};
       const int64_t first = pixel * in + channel;
-      multiplyRows<tileRows, 2, 0, 1, Source::cache>(
-          std::min<int64_t>(tileRows, endPixel - pixel), left, right, [&](int row, int v, Vector sum) {
-            const int64_t at = first + row * in + v * lanes;
-            const auto read = [&](const float* from) {
-              return isWhole ? load(from + at) : load(from + at, masks[v]);
-            };
-            Vector result = isFirst ? sum : add(sum, read(dx));
-            if (isGated) result = whereAboveZero(result, read(y));
-            if constexpr (isWhole) {
-              store(dx + at, result);
-            } else {
-              store(dx + at, masks[v], result);
-            }
-          });
+      const int64_t rows = std::min<int64_t>(tileRows, endPixel - pixel);
+      // There by the time that the sums are.
+      for (int64_t row = 0; isGated && row < rows; ++row) {
+        for (int v = 0; v < 2; ++v) _mm_prefetch(y + first + row * in + v * lanes, _MM_HINT_T0);
+      }
+      multiplyRows<tileRows, 2, 0, 1, Source::cache>(rows, left, right, [&](int row, int v, Vector sum) {
+        const int64_t at = first + row * in + v * lanes;
+        const auto read = [&](const float* from) {
+          return isWhole ? load(from + at) : load(from + at, masks[v]);
+        };
+        Vector result = isFirst ? sum : add(sum, read(dx));
+        if (isGated) result = whereAboveZero(result, read(y));
+        if constexpr (isWhole) {
+          store(dx + at, result);
+        } else {
+          store(dx + at, masks[v], result);
+        }
+      });
     }
   }
 }
