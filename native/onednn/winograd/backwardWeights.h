@@ -13,6 +13,9 @@ namespace mlpconv::winograd::MLPCONV_SIMD {
 /// Input channels of a register tile.
 constexpr int64_t registerWidth = sideBySideVectors * lanes;
 
+/// Vectors of channels that dbias is summed of at a time.
+constexpr int biasVectors = 4;
+
 struct WeightsLayout {
   Problem problem;
   Tiles tiles;
@@ -99,17 +102,20 @@ inline void multiplyPoint(const WeightsLayout& layout, const float* data, const 
 
 /// The products of one group's rows, over all tiles.
 template <typename A, int group>
-void multiplyGroup(const WeightsLayout& layout, const float* x, const float* dy, Range channels, float* data,
+void multiplyGroup(const WeightsLayout& layout, const float* x, const float* dy, Range range, float* data,
                    float* gradients, float* products) {
   using Rows = GroupProduct<A::data, group>;
   for (int64_t first = 0; first < layout.tiles.count; first += layout.blocking.tiles) {
     const int64_t tiles = std::min(layout.blocking.tiles, layout.tiles.count - first);
     transformDataRows<A, group>(layout, x, first, tiles, data);
-    transformGradientRows<A, group>(layout, dy, first, tiles, channels, gradients);
-    for (int point = 0; point < Rows::outputs * A::size; ++point) {
-      multiplyPoint(layout, data + point * layout.dataStride(), gradients + point * layout.gradientStride(),
-                    tiles, channels, first > 0,
-                    products + (Rows::first * A::size + point) * layout.productStride());
+    for (int64_t channel = range.begin; channel < range.end; channel += layout.blocking.outChannels) {
+      const Range channels = {channel, std::min(range.end, channel + layout.blocking.outChannels)};
+      transformGradientRows<A, group>(layout, dy, first, tiles, channels, gradients);
+      for (int point = 0; point < Rows::outputs * A::size; ++point) {
+        multiplyPoint(layout, data + point * layout.dataStride(), gradients + point * layout.gradientStride(),
+                      tiles, channels, first > 0,
+                      products + (Rows::first * A::size + point) * layout.productStride());
+      }
     }
   }
 }
@@ -133,21 +139,27 @@ void transformProducts(const WeightsLayout& layout, const float* products, int64
   }
 }
 
-/// dbias of a vector of channels: the sum of dy over all pixels, in blocks, whose sums are rounded less.
+/// dbias of `biasVectors` vectors of channels: the sum of dy over all pixels, in blocks, whose sums are
+/// rounded less.
 inline void sumChannels(const WeightsLayout& layout, const float* dy, int64_t channel, float* dbias) {
   constexpr int64_t block = 256;
   const Images& images = layout.problem.out;
   const int64_t pixels = images.count * images.height * images.width;
-  const Mask mask = firstLanes(images.channels - channel);
-  Vector sum = layout.accumulate ? load(dbias + channel, mask) : zero();
-  for (int64_t first = 0; first < pixels; first += block) {
-    Vector part = zero();
-    for (int64_t pixel = first; pixel < std::min(pixels, first + block); ++pixel) {
-      part = add(part, load(dy + pixel * images.channels + channel, mask));
-    }
-    sum = add(sum, part);
+  Mask masks[biasVectors];
+  Vector sums[biasVectors];
+  for (int v = 0; v < biasVectors; ++v) {
+    masks[v] = firstLanes(std::max<int64_t>(0, images.channels - channel - v * lanes));
+    sums[v] = layout.accumulate ? load(dbias + channel + v * lanes, masks[v]) : zero();
   }
-  store(dbias + channel, mask, sum);
+  for (int64_t first = 0; first < pixels; first += block) {
+    Vector parts[biasVectors] = {};
+    for (int64_t pixel = first; pixel < std::min(pixels, first + block); ++pixel) {
+      const float* const from = dy + pixel * images.channels + channel;
+      for (int v = 0; v < biasVectors; ++v) parts[v] = add(parts[v], load(from + v * lanes, masks[v]));
+    }
+    for (int v = 0; v < biasVectors; ++v) sums[v] = add(sums[v], parts[v]);
+  }
+  for (int v = 0; v < biasVectors; ++v) store(dbias + channel + v * lanes, masks[v], sums[v]);
 }
 
 }  // namespace mlpconv::winograd::MLPCONV_SIMD
@@ -183,7 +195,7 @@ class BackwardWeightsKernel final : public Kernel {
     }
     if (dbias == nullptr) return;
 #pragma omp parallel for schedule(static) num_threads(threads_)
-    for (int64_t channel = 0; channel < outChannels; channel += lanes) {
+    for (int64_t channel = 0; channel < outChannels; channel += biasVectors * lanes) {
       sumChannels(layout_, dy, channel, dbias);
     }
   }
@@ -201,15 +213,15 @@ class BackwardWeightsKernel final : public Kernel {
                       std::integer_sequence<int, group...>) {
     using Task = void (*)(const WeightsLayout&, const float*, const float*, Range, float*, float*, float*);
     static constexpr Task tasks[] = {multiplyGroup<A, group>...};
-    const int64_t parts = divideUp(layout_.outChannels(), layout_.blocking.outChannels);
+    const int64_t ranges = divideUp(layout_.outChannels(), layout_.blocking.outRange);
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
-    for (int64_t task = 0; task < groups * parts; ++task) {
+    for (int64_t task = 0; task < groups * ranges; ++task) {
       float* const data =
           products + layout_.productSize() + omp_get_thread_num() * layout_.threadSize(A::size);
       // Pairs, which are the most work, first: groups 1, 2, ..., then the first and the last.
-      const int64_t first = task / groups * layout_.blocking.outChannels;
-      const Range channels = {first, std::min(layout_.outChannels(), first + layout_.blocking.outChannels)};
-      tasks[(task + 1) % groups](layout_, x, dy, channels, data, data + layout_.dataSize(A::size), products);
+      const int64_t first = task / groups * layout_.blocking.outRange;
+      const Range range = {first, std::min(layout_.outChannels(), first + layout_.blocking.outRange)};
+      tasks[(task + 1) % groups](layout_, x, dy, range, data, data + layout_.dataSize(A::size), products);
     }
   }
 

@@ -35,17 +35,18 @@ struct ForwardBlocking {
 };
 
 /// Of backward weights: a task goes over all tiles in blocks, for a group of points and a range of output
-/// channels.
+/// channels, a few of them at a time.
 struct WeightsBlocking {
   int64_t tiles;
+  int64_t outRange;
   int64_t outChannels;
 
   WeightsBlocking(const Problem& problem, const Tiles& all, int64_t size, int64_t threads) {
-    constexpr int64_t mostTiles = 128, mostChannels = 256;
+    constexpr int64_t mostTiles = 128, mostChannels = 64;
     tiles = divideUp(all.count, divideUp(all.count, mostTiles));
     // A pair of rows is the largest task, of which there are size / 2.
-    const int64_t parts = std::max(divideUp(problem.out.channels, mostChannels), divideUp(threads, size / 2));
-    outChannels = roundUp(divideUp(problem.out.channels, parts), groupWidth);
+    outRange = roundUp(divideUp(problem.out.channels, divideUp(threads, size / 2)), groupWidth);
+    outChannels = std::min(outRange, mostChannels);
   }
 };
 

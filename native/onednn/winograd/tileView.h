@@ -37,7 +37,7 @@ class TileView {
 
   /// Brings a pixel's channels from `channel` on nearer. An address that is not there does no harm.
   void prefetch(const float* images, int row, int column, int64_t channel) const {
-    _mm_prefetch(images + offsets_[row][column] + channel, _MM_HINT_T1);
+    _mm_prefetch(images + offsets_[row][column] + channel, _MM_HINT_T0);
   }
 
   /// Writes nothing outside the image.
