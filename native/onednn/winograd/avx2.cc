@@ -6,6 +6,7 @@
 #include "../simd/avx2.h"
 // Before what is made of it.
 #include "../simd/microkernel.h"
+#include "../simd/transpose.h"
 #include "backwardWeights.h"
 #include "forward.h"
 #include "instructionSets.h"

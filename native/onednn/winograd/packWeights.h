@@ -1,6 +1,8 @@
 // Transformed weights: made once per step, read for each block of tiles.
 #pragma once
 
+#include <algorithm>
+
 #include "../parallel.h"
 #include "algorithms.h"
 #include "problem.h"
@@ -44,27 +46,33 @@ MLPCONV_SIMD_BEGIN
 
 namespace mlpconv::winograd::MLPCONV_SIMD {
 
+/// A tap's weights of `lanes` input and output channels, a vector of output channels for each input channel;
+/// what does not exist is zero.
+inline void loadTap(const Problem& problem, const WeightStrides& strides, int64_t firstIn, int64_t firstOut,
+                    const float* tap, Vector (&rows)[lanes]) {
+  const int64_t ins = problem.in.channels - firstIn, outs = problem.out.channels - firstOut;
+  const bool isTurned = strides.out == 1;
+  const int64_t count = isTurned ? ins : outs, stride = isTurned ? strides.in : strides.out;
+  const Mask mask = firstLanes(std::max<int64_t>(0, isTurned ? outs : ins));
+  const float* const first = tap + firstIn * strides.in + firstOut * strides.out;
+  for (int row = 0; row < lanes; ++row) rows[row] = row < count ? load(first + row * stride, mask) : zero();
+  if (!isTurned) transpose(rows);
+}
+
 /// Transforms the weights of `lanes` input and output channels.
 template <typename A>
 void packBlock(const Problem& problem, const WeightStrides& strides, const PackedWeights& packed,
                int64_t firstIn, int64_t firstOut, const float* weights, float* to) {
   constexpr int taps = A::kernel * A::kernel;
-  alignas(64) float block[taps][lanes][lanes];
+  Vector block[taps][lanes];
   for (int tap = 0; tap < taps; ++tap) {
-    for (int in = 0; in < lanes; ++in) {
-      for (int out = 0; out < lanes; ++out) {
-        const bool exists = firstIn + in < problem.in.channels && firstOut + out < problem.out.channels;
-        const int64_t at =
-            strides.first + tap * strides.tap + (firstIn + in) * strides.in + (firstOut + out) * strides.out;
-        block[tap][in][out] = exists ? weights[at] : 0;
-      }
-    }
+    loadTap(problem, strides, firstIn, firstOut, weights + strides.first + tap * strides.tap, block[tap]);
   }
   for (int in = 0; in < lanes; ++in) {
     float* const first = to + firstOut / panelWidth * packed.panelStride() + (firstIn + in) * panelWidth +
                          firstOut % panelWidth;
     transform<Product<A::weights>, Product<A::weights>>(
-        [&](int row, int column) { return load(block[row * A::kernel + column][in]); },
+        [&](int row, int column) { return block[row * A::kernel + column][in]; },
         [&](int row, int column, Vector value) {
           store(first + (row * A::size + column) * packed.pointStride(), value);
         });
@@ -93,7 +101,7 @@ inline std::shared_ptr<Kernel> createPackWeights(const Problem& problem, bool tu
       float* const to = output<float>(arguments, 0);
 #pragma omp parallel for schedule(static) num_threads(threads)
       for (int64_t i = 0; i < inBlocks * outBlocks; ++i) {
-        packBlock<A>(problem, strides, packed, i / outBlocks * lanes, i % outBlocks * lanes, weights, to);
+        packBlock<A>(problem, strides, packed, i % inBlocks * lanes, i / inBlocks * lanes, weights, to);
       }
     };
     return makeKernel(run);
