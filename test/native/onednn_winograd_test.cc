@@ -201,6 +201,8 @@ void testChoice() {
   check(choice(second) == all && choice(third) == all,
         "Winograd for NiN's second and third block at 224x224");
   check(choice(same(16, 96, 10, 10, 256, 5, 2, 2)) == all, "Winograd for NiN's second block at 96x96");
+  check(choice(same(1, 256, 12, 12, 384, 3, 1, 1)) == std::vector<bool>({true, false, false}),
+        "Winograd forward alone for one image of NiN's third block");
   check(choice(second, "highest") == none, "no Winograd where precision is highest");
   check(!winograd::isPossible(forward(second, DType::bfloat16)), "no Winograd in bfloat16");
   check(choice(same(16, 384, 5, 5, 10, 3, 1, 1)) == none, "no Winograd with 10 channels");

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 
+#include "../system.h"
 #include "packWeights.h"
 
 namespace mlpconv::winograd::MLPCONV_SIMD {
 
-// The constants are what was fastest of what was tried on NiN's layers, on Zen 5 with 1 MB of L2 per core.
+// The constants are what was fastest of what was tried on NiN's layers, on Zen 5 with 1 MB of L2 per core and
+// on an Intel Xeon with 2 MB.
 
 /// Of forward and backward data: a task transforms a block of tiles, and for a few panels of output channels
 /// at a time multiplies and transforms back.
@@ -18,7 +20,8 @@ struct ForwardBlocking {
   int64_t split;
 
   ForwardBlocking(const Tiles& all, const PackedWeights& weights, int64_t threads) {
-    constexpr size_t cache = size_t{1} << 20, largeWeights = size_t{8} << 20;
+    constexpr size_t leastCache = size_t{1} << 20, largeWeights = size_t{8} << 20;
+    const size_t cache = std::max(coreCacheBytes(), leastCache);
     constexpr int64_t fewestRows = 8, mostPanels = 128 / panelWidth;
     panels = std::min(weights.panels, mostPanels);
     const size_t bytesPerTile =
@@ -28,7 +31,7 @@ struct ForwardBlocking {
     const int64_t most = weights.bytes() > largeWeights ? 72 : std::min<int64_t>(cached * tileRows, 56);
     // Blocks of about the same size, as many for each thread.
     const int64_t blocks =
-        std::min(roundUp(divideUp(all.count, most), threads), divideUp(all.count, fewestRows));
+        std::min(roundUp(divideUp(all.count, most), threads), std::max<int64_t>(all.count / fewestRows, 1));
     tiles = divideUp(all.count, blocks);
     split = std::min(weights.panels, divideUp(threads, blocks));
   }

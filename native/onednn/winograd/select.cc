@@ -5,10 +5,31 @@
 namespace mlpconv::winograd {
 namespace {
 
-bool isChosen(const Conv2d& conv, const Problem& problem) {
-  return conv.precision != Precision::highest && kernels() != nullptr && isPossible(conv) &&
-         isFaster(problem);
+/// Whether it is faster than oneDNN's direct algorithm.
+bool isFaster(const Problem& problem, int64_t fewestTiles) {
+  // Measured against oneDNN 3.2 on 32 shapes of 1 to 16 images, from 1 to 512 channels and from 1x1 to 56x56
+  // pixels, all three directions: with 16 channels on one side it is .7 to 1.8 times as fast, with 32 on
+  // both 1.1 times and more.
+  constexpr int64_t outputs = 4, fewestChannels = 32;
+  const int64_t size = outputs + problem.kernel - 1;
+  const Tiles tiles(problem.out, outputs);
+  const int64_t direct =
+      problem.out.count * problem.out.height * problem.out.width * problem.kernel * problem.kernel;
+  // Where tiles reach far beyond the edge, as on 5x5 pixels: 3x3 .8 to 1.25 times, 5x5 .9 to 2 times.
+  const bool savesHalf = tiles.count * size * size * 2 <= direct;
+  return savesHalf && tiles.count >= fewestTiles && problem.in.channels >= fewestChannels &&
+         problem.out.channels >= fewestChannels;
 }
+
+bool isChosen(const Conv2d& conv, const Problem& problem, int64_t fewestTiles) {
+  return conv.precision != Precision::highest && kernels() != nullptr && isPossible(conv) &&
+         isFaster(problem, fewestTiles);
+}
+
+// With few tiles reading all transformed weights is most of the work. Forward, where predictions keep them
+// from call to call, one image of NiN's third block (9 tiles) takes half of the direct algorithm's time; the
+// gradients with 4 tiles .5 to 2.2 times as fast, with 16 1.1 times and more.
+constexpr int64_t fewestTilesForward = 8, fewestTilesBackward = 16;
 
 }  // namespace
 
@@ -27,39 +48,23 @@ bool isPossible(const Conv2d& conv) {
          stride == std::vector<int64_t>{1, 1} && padding[0] < kernel && padding[1] < kernel;
 }
 
-bool isFaster(const Problem& problem) {
-  // Measured against oneDNN 3.2 on 32 shapes of 1 to 16 images, from 1 to 512 channels and from 1x1 to 56x56
-  // pixels, all three directions: with 16 channels on one side it is .7 to 1.8 times as fast, with 32 on
-  // both 1.1 times and more; with 4 tiles .5 to 2.2 times, with 16 1.1 times and more, since each call reads
-  // all transformed weights.
-  constexpr int64_t outputs = 4, fewestChannels = 32, fewestTiles = 16;
-  const int64_t size = outputs + problem.kernel - 1;
-  const Tiles tiles(problem.out, outputs);
-  const int64_t direct =
-      problem.out.count * problem.out.height * problem.out.width * problem.kernel * problem.kernel;
-  // Where tiles reach far beyond the edge, as on 5x5 pixels: 3x3 .8 to 1.25 times, 5x5 .9 to 2 times.
-  const bool savesHalf = tiles.count * size * size * 2 <= direct;
-  return savesHalf && tiles.count >= fewestTiles && problem.in.channels >= fewestChannels &&
-         problem.out.channels >= fewestChannels;
-}
-
 std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::forward(conv);
-  if (!isChosen(conv, problem)) return nullptr;
+  if (!isChosen(conv, problem, fewestTilesForward)) return nullptr;
   const Epilogue epilogue = conv.relu ? Epilogue::relu : Epilogue::none;
   return kernels()->createForward(problem, false, epilogue, teamSize(device, conv));
 }
 
 std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::backwardData(conv);
-  if (!isChosen(conv, problem)) return nullptr;
+  if (!isChosen(conv, problem, fewestTilesBackward)) return nullptr;
   const Epilogue epilogue = conv.reluBackward ? Epilogue::reluBackward : Epilogue::none;
   return kernels()->createForward(problem, true, epilogue, teamSize(device, conv));
 }
 
 std::shared_ptr<Kernel> tryBackwardWeights(const OneDnnDevice& device, const Conv2d& conv) {
   const Problem problem = Problem::forward(conv);
-  if (!isChosen(conv, problem)) return nullptr;
+  if (!isChosen(conv, problem, fewestTilesBackward)) return nullptr;
   return kernels()->createBackwardWeights(problem, conv.accumulate, teamSize(device, conv));
 }
 

@@ -36,9 +36,6 @@ const Kernels* kernels();
 /// Whether a kernel can compute it: kernel 3x3 or 5x5, stride 1, padding less than the kernel, float32.
 bool isPossible(const Conv2d& conv);
 
-/// Whether it is faster than oneDNN's direct algorithm.
-bool isFaster(const Problem& problem);
-
 /// The conv2d kernels where Winograd is to be used, else null.
 std::shared_ptr<Kernel> tryForward(const OneDnnDevice& device, const Conv2d& conv);
 std::shared_ptr<Kernel> tryBackwardData(const OneDnnDevice& device, const Conv2d& conv);
