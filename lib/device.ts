@@ -100,6 +100,8 @@ export class Device {
     signal?: AbortSignal,
   ): Promise<PlanProfile> {
     const { buffers, byteOffsets } = this.#bind(compiled, bindings)
+    for (const i of compiled.written) this.#count(bindings[i]!.buffer)
+    if (compiled.packed) this.#packed = this.#packing = undefined
     return cancellable(compiled.plan, () => compiled.plan.profile(signal?.aborted ? 0 : steps, buffers, byteOffsets), signal)
   }
 

@@ -4,12 +4,12 @@ import { guardAsync, resolveDevice, type Device, type DeviceName } from '../devi
 import { OptionError } from '../errors.js'
 import { compile } from '../graph/compile.js'
 import { differentiate } from '../graph/differentiate.js'
+import { mutated } from '../graph/fuse.js'
 import { byteLength, elementCount, type TensorSpec } from '../graph/graph.js'
 import { simplify } from '../graph/simplify.js'
 import { GraphBuilder } from '../graph/trace.js'
 import { flopsOf, sum } from '../nn/cost.js'
 import { activationTypes } from '../ops/op.js'
-import { opDefinition } from '../ops/list.js'
 import { Random } from '../random.js'
 import { Tensor } from '../tensor.js'
 import { resolvePrecision, type Precision } from '../trainer/options.js'
@@ -103,11 +103,10 @@ export async function benchmark(layer: LayerInput, options: BenchmarkOptions = {
     const samples: number[] = []
     while (samples.length < repeats) samples.push((await time(runs)) / runs)
     const bound = sum(owned.map(byteLength))
-    const mutated = graph.nodes.flatMap(({ op, inputs: ids }) => (opDefinition(op).mutates ?? []).map((i) => ids[i]!))
     return {
       seconds: samples,
       flops: sum(graph.nodes.map((node) => flopsOf(graph, node))),
-      bytes: bound + sum(mutated.map((id) => byteLength(graph.values[id]!))),
+      bytes: bound + sum(graph.nodes.flatMap(mutated).map((id) => byteLength(graph.values[id]!))),
       parameters: parametersOf(parsed),
       memory: bound + compiled.memory.arenaBytes,
     }

@@ -83,6 +83,11 @@ export function fuse(graph: Graph, backend: NativeAddon['backend']): Graph {
 }
 
 /** The values that a node writes. */
-export function written({ op, inputs, outputs }: Node): ValueId[] {
-  return [...outputs, ...(opDefinition(op).mutates ?? []).map((i) => inputs[i]!)]
+export function written(node: Node): ValueId[] {
+  return [...node.outputs, ...mutated(node)]
+}
+
+/** The values that a node reads and writes. */
+export function mutated({ op, inputs }: Node): ValueId[] {
+  return (opDefinition(op).mutates ?? []).map((i) => inputs[i]!)
 }

@@ -1,6 +1,7 @@
 /** What a graph costs on a device, in all and by module. */
 import { guardAsync, type Device } from '../device.js'
 import { compile, type CompiledGraph } from '../graph/compile.js'
+import { mutated } from '../graph/fuse.js'
 import { byteLength, type Graph, type Node, type TensorSpec, type ValueId } from '../graph/graph.js'
 import { resolveAlias } from '../graph/simplify.js'
 import { opDefinition, packOp } from '../ops/list.js'
@@ -57,13 +58,13 @@ export function flopsOf(graph: Graph, { op, inputs, outputs, attributes }: Node)
 }
 
 /** The bytes that one node must at least read and write. */
-export function bytesOf(graph: Graph, { op, inputs, outputs, attributes }: Node): number {
-  const definition = opDefinition(op)
-  const [read, written] = [specs(graph, inputs), specs(graph, outputs)]
+export function bytesOf(graph: Graph, node: Node): number {
+  const { attributes } = node
+  const definition = opDefinition(node.op)
+  const [read, written, updated] = [specs(graph, node.inputs), specs(graph, node.outputs), specs(graph, mutated(node))]
   if (definition.bytes) return definition.bytes(read, written, attributes)
-  const mutated = (definition.mutates ?? []).flatMap((i) => read[i] ?? [])
   const addedTo = definition.accumulates && attributes['accumulate'] === true ? written : []
-  return sum([...read, ...written, ...mutated, ...addedTo].map(byteLength))
+  return sum([...read, ...written, ...updated, ...addedTo].map(byteLength))
 }
 
 function specs({ values }: Graph, ids: readonly ValueId[]): TensorSpec[] {

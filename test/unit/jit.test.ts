@@ -16,11 +16,14 @@ import {
   OptionError,
   relu,
   ShapeError,
+  Tensor,
   tensor,
   vjp,
-  type Tensor,
   type Tracer,
 } from '../../lib/index.js'
+import type { Binding } from '../../lib/device.js'
+import { compile } from '../../lib/graph/compile.js'
+import { GraphBuilder } from '../../lib/graph/trace.js'
 import { testBfloat16 } from '../bfloat16.js'
 
 const floats = (values: readonly number[], shape: readonly number[] = [values.length]): Promise<Tensor<'float32'>> =>
@@ -427,5 +430,20 @@ describe('packed weights', () => {
     const written = w.assign(new Float32Array(32 * 32 * 9).fill(4))
     expect(await firstOf(small(x, w))).toBe(expected(4))
     await written
+  })
+
+  test('are packed anew after a profile of other weights', async () => {
+    const device = openDevice('cpu')
+    const builder = new GraphBuilder()
+    const [x, w, v] = [await ones([1, 32, 18, 18]), await ones([32, 32, 3, 3]), await ones([32, 32, 3, 3], 2)]
+    const graph = builder.build([conv2d(builder.input(x), builder.input(w))])
+    const compiled = await compile(graph, device.backend, device.native, { keepsPacked: true })
+    const y = Tensor.zeros(device, [1, 32, 16, 16], 'float32')
+    const bind = (weights: Tensor): Binding[] => [x, weights, y].map(({ binding }) => binding)
+    await device.run(compiled, 1, bind(w))
+    await device.profile(compiled, 1, bind(v))
+    expect(await firstOf(Promise.resolve(y))).toBe(expected(2))
+    await device.run(compiled, 1, bind(w))
+    expect(await firstOf(Promise.resolve(y))).toBe(expected(1))
   })
 })
