@@ -130,14 +130,6 @@ int physicalCores(const std::vector<int>& cpus, const fs::path& root) {
   return static_cast<int>(std::max<size_t>(1, count));
 }
 
-size_t coreCacheBytes() {
-#ifdef _SC_LEVEL2_CACHE_SIZE
-  return static_cast<size_t>(std::max(0L, sysconf(_SC_LEVEL2_CACHE_SIZE)));
-#else
-  return 0;
-#endif
-}
-
 size_t lastCacheBytes(const std::vector<int>& cpus, const fs::path& root) {
   // By the CPUs that share one.
   std::map<std::string, size_t> caches;

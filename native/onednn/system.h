@@ -15,9 +15,6 @@ std::vector<int> usableCpus();
 /// How many physical cores `cpus` are on, and no more than a cgroup's CPU quota; at least 1.
 int physicalCores(const std::vector<int>& cpus, const std::filesystem::path& root = "/");
 
-/// Bytes of the second-level cache, which a core has for itself; 0 if the system does not say.
-size_t coreCacheBytes();
-
 /// Bytes of the last-level caches of `cpus` together; 0 if the system does not say.
 size_t lastCacheBytes(const std::vector<int>& cpus, const std::filesystem::path& root = "/");
 

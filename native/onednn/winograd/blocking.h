@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "../system.h"
 #include "packWeights.h"
 
 namespace mlpconv::winograd::MLPCONV_SIMD {
@@ -11,24 +10,22 @@ namespace mlpconv::winograd::MLPCONV_SIMD {
 // The constants are what was fastest of what was tried on NiN's layers, on Zen 5 with 1 MB of L2 per core and
 // on an Intel Xeon with 2 MB.
 
-/// Of forward and backward data: a task transforms a block of tiles, and for a few panels of output channels
-/// at a time multiplies and transforms back.
+/// Of forward and backward data: a task transforms a block of tiles, and for as many panels of output
+/// channels as a group has at a time multiplies and transforms back.
 struct ForwardBlocking {
   int64_t tiles;
-  int64_t panels;
   /// Parts of the output channels that are tasks of their own, where there are few tiles.
   int64_t split;
 
   ForwardBlocking(const Tiles& all, const PackedWeights& weights, int64_t threads) {
-    constexpr size_t leastCache = size_t{1} << 20, largeWeights = size_t{8} << 20;
-    const size_t cache = std::max(coreCacheBytes(), leastCache);
-    constexpr int64_t fewestRows = 8, mostPanels = 128 / panelWidth;
-    panels = std::min(weights.panels, mostPanels);
+    constexpr size_t cache = size_t{1} << 20;
+    constexpr int64_t fewestRows = 8;
     const size_t bytesPerTile =
-        static_cast<size_t>(weights.points * (weights.inChannels + panels * panelWidth)) * sizeof(float);
+        static_cast<size_t>(weights.points * (weights.inChannels + weights.groupPanels * panelWidth)) *
+        sizeof(float);
     // Each block reads all weights; if these are large, larger blocks cost less than that, cached or not.
     const int64_t cached = std::max<int64_t>(static_cast<int64_t>(cache / bytesPerTile) / tileRows, 1);
-    const int64_t most = weights.bytes() > largeWeights ? 72 : std::min<int64_t>(cached * tileRows, 56);
+    const int64_t most = weights.areLarge() ? 72 : std::min<int64_t>(cached * tileRows, 56);
     // Blocks of about the same size, as many for each thread.
     const int64_t blocks =
         std::min(roundUp(divideUp(all.count, most), threads), std::max<int64_t>(all.count / fewestRows, 1));

@@ -25,7 +25,7 @@ struct ForwardLayout {
   int64_t groups() const { return weights.inChannels / groupWidth; }
   // Strides of points, off powers of two as in PackedWeights.
   int64_t dataStride() const { return blocking.tiles * weights.inChannels + 48; }
-  int64_t productStride() const { return blocking.tiles * blocking.panels * panelWidth + 48; }
+  int64_t productStride() const { return blocking.tiles * weights.groupPanels * panelWidth + 48; }
   int64_t dataSize() const { return weights.points * dataStride(); }
   int64_t threadSize() const { return dataSize() + weights.points * productStride(); }
 };
@@ -57,8 +57,8 @@ inline void multiplyPoints(const ForwardLayout& layout, const float* data, const
   const int64_t rows = divideUp(tiles, divideUp(tiles, tileRows));
   for (int64_t point = 0; point < layout.weights.points; ++point) {
     for (int64_t panel = 0; panel < panels; ++panel) {
-      const float* const right = weights + point * layout.weights.pointStride() +
-                                 (firstPanel + panel) * layout.weights.panelStride();
+      const float* const right = weights + layout.weights.offset(firstPanel + panel) +
+                                 point * layout.weights.pointStride(firstPanel + panel);
       for (int64_t tile = 0; tile < tiles; tile += rows) {
         float* const to = products + point * layout.productStride() + (panel * capacity + tile) * panelWidth;
         for (int64_t group = 0; group < layout.groups(); group += groupsPerSum) {
@@ -154,8 +154,8 @@ class ForwardKernel final : public Kernel {
       const int64_t firstPanel = task % blocking.split * panelsPerTask;
       const int64_t endPanel = std::min(layout_.weights.panels, firstPanel + panelsPerTask);
       transformData<A>(layout_, x, firstTile, tiles, data);
-      for (int64_t panel = firstPanel; panel < endPanel; panel += blocking.panels) {
-        const int64_t panels = std::min(blocking.panels, endPanel - panel);
+      for (int64_t panel = firstPanel; panel < endPanel; panel += layout_.weights.groupPanels) {
+        const int64_t panels = std::min(layout_.weights.groupPanels, endPanel - panel);
         multiplyPoints(layout_, data, weights, tiles, panel, panels, products);
         transformResults<A>(layout_, products, bias, gate, firstTile, tiles, panel, panels, y);
       }

@@ -14,23 +14,48 @@ using namespace simd::MLPCONV_SIMD;
 /// Output channels that a microkernel computes at a time.
 constexpr int64_t panelWidth = 2 * lanes;
 
-/// G weights G^T as [point][panel of output channels][input channel][output channel]; channels that do not
-/// exist are zero.
+/// G weights G^T as [group of panels][point][panel of output channels][input channel][output channel], in the
+/// order in which forward reads them; channels that do not exist are zero.
 struct PackedWeights {
   int64_t points;
   int64_t panels;
   /// A multiple of groupWidth.
   int64_t inChannels;
+  /// Panels of a group; the last one may have fewer.
+  int64_t groupPanels;
 
   PackedWeights(const Problem& problem, int64_t pointCount)
       : points(pointCount),
         panels(divideUp(problem.out.channels, panelWidth)),
-        inChannels(roundUp(problem.in.channels, groupWidth)) {}
+        inChannels(roundUp(problem.in.channels, groupWidth)) {
+    // A group's products are to be in the cache still when all of its weights have gone through; where these
+    // are large anyway, fewer groups cost less.
+    groupPanels = std::min(panels, (areLarge() ? 128 : 64) / panelWidth);
+  }
 
+  /// Whether they take so much memory that to read them is most of the work.
+  bool areLarge() const {
+    constexpr int64_t large = int64_t{8} << 20;
+    return points * panels * panelStride() * static_cast<int64_t>(sizeof(float)) > large;
+  }
   int64_t panelStride() const { return inChannels * panelWidth; }
-  /// Not a power of two, so that the points of a weight do not fall into the same set of the cache.
-  int64_t pointStride() const { return panels * panelStride() + 80; }
-  size_t bytes() const { return static_cast<size_t>(points * pointStride()) * sizeof(float); }
+  /// Of the panel's group. Not a power of two, so that the points of a weight do not fall into the same set
+  /// of the cache.
+  int64_t pointStride(int64_t panel) const {
+    return std::min(groupPanels, panels - panel / groupPanels * groupPanels) * panelStride() + gap;
+  }
+  /// Of the panel at the first point.
+  int64_t offset(int64_t panel) const {
+    return panel / groupPanels * points * (groupPanels * panelStride() + gap) +
+           panel % groupPanels * panelStride();
+  }
+  size_t bytes() const {
+    return static_cast<size_t>(points * (panels * panelStride() + divideUp(panels, groupPanels) * gap)) *
+           sizeof(float);
+  }
+
+ private:
+  static constexpr int64_t gap = 80;
 };
 
 /// Where the weight of a tap, an input and an output channel is, in OHWI memory.
@@ -68,13 +93,13 @@ void packBlock(const Problem& problem, const WeightStrides& strides, const Packe
   for (int tap = 0; tap < taps; ++tap) {
     loadTap(problem, strides, firstIn, firstOut, weights + strides.first + tap * strides.tap, block[tap]);
   }
+  const int64_t panel = firstOut / panelWidth, pointStride = packed.pointStride(panel);
   for (int in = 0; in < lanes; ++in) {
-    float* const first = to + firstOut / panelWidth * packed.panelStride() + (firstIn + in) * panelWidth +
-                         firstOut % panelWidth;
+    float* const first = to + packed.offset(panel) + (firstIn + in) * panelWidth + firstOut % panelWidth;
     transform<Product<A::weights>, Product<A::weights>>(
         [&](int row, int column) { return block[row * A::kernel + column][in]; },
         [&](int row, int column, Vector value) {
-          store(first + (row * A::size + column) * packed.pointStride(), value);
+          store(first + (row * A::size + column) * pointStride, value);
         });
   }
 }
