@@ -27,9 +27,10 @@ struct WeightsLayout {
   int64_t outRange, inRange, inRanges, ranges;
 
   WeightsLayout(const Problem& all, bool adds, int threads) : problem(all), accumulate(adds) {
-    // A thread with pixels of its own reads what no other one does; but the parts' sums are written and read.
-    constexpr int64_t mostParts = 4, leastWork = 8;
-    const int64_t worthwhile = all.pixels * (all.in + all.out) / (leastWork * all.in * all.out);
+    // A thread with pixels of its own reads what no other one does. But each part's sums are written and read
+    // once more, which is to be little of what it reads.
+    constexpr int64_t mostParts = 4, leastRatio = 8;
+    const int64_t worthwhile = all.pixels * (all.in + all.out) / (leastRatio * all.in * all.out);
     partPixels = roundUp(divideUp(all.pixels, std::clamp<int64_t>(worthwhile, 1, mostParts)), blockPixels);
     parts = divideUp(all.pixels, partPixels);
     // Of the ranges for the threads that remain, those whose largest is the least work: its products, and
