@@ -63,14 +63,14 @@ export function best<T extends Sample>(samples: readonly T[], better: Line['bett
 }
 
 /**
- * The row of what was measured: the ratio is of the medians; its spread is that of the rounds' own ratios.
+ * The row of what was measured: the ratio is the median of the rounds' own ratios, as its spread is.
  *
  * @param ours a number per round
  * @param peer the same of the best peer
  */
 export function measuredRow(line: Line, ours: readonly number[], peer?: Sample): Row {
   const ratios = peer?.values.map((value, round) => ours[round]! / value)
-  const ratio = peer && median(ours) / median(peer.values)
+  const ratio = ratios && median(ratios)
   const shown = ratios ?? ours
   const judged = line.target?.of === 'ratio' ? ratio : median(ours)
   return {
