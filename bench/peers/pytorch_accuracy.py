@@ -32,7 +32,7 @@ def initialize(layer):
             nn.init.dirac_(layer.weight)
         else:
             nn.init.kaiming_normal_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        nn.init.constant_(layer.bias, 0.5 if layer.out_channels < 32 else 0)
 
 
 train, test = resident("train", trial["train"]), resident("t10k", trial["test"])

@@ -1,6 +1,6 @@
 /** Recipes: everything that decides how a network learns, as data. */
 import type { Normalization } from '../data/dataset.js'
-import { dirac, kaimingNormal, xavierUniform, zeros } from '../init/index.js'
+import { constant, dirac, kaimingNormal, xavierUniform, zeros } from '../init/index.js'
 import type { InitRule } from '../nn/index.js'
 import { schedule, type Schedule, SGD } from '../optim/index.js'
 import type { NiNVariant } from './nin.js'
@@ -19,13 +19,19 @@ export interface Recipe {
   readonly normalize: Normalization | undefined
 }
 
+/** A block of fewer channels is one of classes. */
+const fewChannels = 32
+
 /**
  * 1x1 convolutions start as the identity, whose ReLU is idempotent, so that a NiN begins as a plain network of its four
- * larger convolutions; those start Kaiming normal. Biases start at zero.
+ * larger convolutions; those start Kaiming normal.
+ *
+ * Biases start at zero, but at 1/2 where there are few channels: in the last block, with one per class. A class whose ReLU is 0
+ * for all images from the start gets no gradient and may never be predicted; to raise all logits alike changes no probability.
  */
 export const identityRule: InitRule = (name, shape) => {
-  if (name === 'bias') return zeros()
-  const [, , height, width] = shape
+  const [channels, , height, width] = shape
+  if (name === 'bias') return channels! < fewChannels ? constant(0.5) : zeros()
   return height === 1 && width === 1 ? dirac() : kaimingNormal()
 }
 
