@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -202,6 +202,8 @@ async function typescript({ report, log }) {
   await writeWhole(join(root, 'dist'), async (temporary) => {
     const args = [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', temporary]
     await run(process.execPath, args, { cwd: root, onOutput: log })
+    // npx makes it executable only the first time that it sees this folder.
+    await chmod(join(temporary, 'cli', 'main.js'), 0o755)
   })
   await stamp.set(state)
   return 'compiled'
