@@ -26,6 +26,7 @@ def resident(prefix, count):
     return torch.from_numpy(resized).unsqueeze(1), torch.from_numpy(labels)
 
 
+# As lib/models/recipes.ts's identityRule.
 def initialize(layer):
     if isinstance(layer, nn.Conv2d):
         if layer.kernel_size == (1, 1):
