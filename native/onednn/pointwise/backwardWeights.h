@@ -138,16 +138,9 @@ inline void multiplyRange(const Problem& problem, const float* x, const float* d
     for (int64_t channel = firstIn; channel < endIn; channel += dataWidth) {
       const int64_t width = std::min(dataWidth, roundUp(endIn - channel, lanes));
       copyPanel(x + first * in, in, channel, width, count, data);
-      switch (width / lanes) {
-        case 1:
-          multiplyColumns<1>(data, gradients, count, ranges, channel, in, addsBlock, dweight);
-          break;
-        case 2:
-          multiplyColumns<2>(data, gradients, count, ranges, channel, in, addsBlock, dweight);
-          break;
-        default:
-          multiplyColumns<sideBySideVectors>(data, gradients, count, ranges, channel, in, addsBlock, dweight);
-      }
+      withVectors(width, [&]<typename Vectors>(Vectors) {
+        multiplyColumns<Vectors::value>(data, gradients, count, ranges, channel, in, addsBlock, dweight);
+      });
     }
   }
 }

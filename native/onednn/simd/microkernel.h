@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 MLPCONV_SIMD_BEGIN
 
@@ -68,6 +69,20 @@ void multiplyRows(int64_t count, const LeftFactor& left, const float* right, con
       return multiplyRows<rows - 1, vectors, rowStride, stepStride, source>(count, left, right, finish);
   }
   multiplyTile<rows, vectors, rowStride, stepStride, source>(left, right, finish);
+}
+
+/// Calls body(std::integral_constant) with the number of vectors of `width` channels: from 1 to
+/// sideBySideVectors.
+template <typename Body>
+void withVectors(int64_t width, const Body& body) {
+  switch (width / lanes) {
+    case 1:
+      return body(std::integral_constant<int, 1>());
+    case 2:
+      return body(std::integral_constant<int, 2>());
+    default:
+      return body(std::integral_constant<int, sideBySideVectors>());
+  }
 }
 
 /// What writes a tile of the result to where it is dense and aligned, or adds it to what is there.

@@ -86,16 +86,9 @@ inline void multiplyPoint(const WeightsLayout& layout, const float* data, const 
       const int64_t offset = channel - channels.begin;
       const LeftFactor left = {gradients + placeInGroups(layout.blocking.tiles, 0, offset), 1, 0, tiles};
       const auto finish = storeTo(products + channel * inChannels + panel, inChannels, adds);
-      switch (std::min(registerWidth, inChannels - panel) / lanes) {
-        case 1:
-          multiplyTile<sideBySideRows, 1, 1, groupWidth, Source::cache>(left, right, finish);
-          break;
-        case 2:
-          multiplyTile<sideBySideRows, 2, 1, groupWidth, Source::cache>(left, right, finish);
-          break;
-        default:
-          multiplyTile<sideBySideRows, sideBySideVectors, 1, groupWidth, Source::cache>(left, right, finish);
-      }
+      withVectors(std::min(registerWidth, inChannels - panel), [&]<typename Vectors>(Vectors) {
+        multiplyTile<sideBySideRows, Vectors::value, 1, groupWidth, Source::cache>(left, right, finish);
+      });
     }
   }
 }
