@@ -70,6 +70,14 @@ Library Library::open(const std::string& name, std::string advice) {
   throw DeviceError("expected " + name + ", tried" + tried + advice);
 }
 
+std::optional<Library> Library::find(const std::string& name) {
+  try {
+    return open(name);
+  } catch (const DeviceError&) {
+    return std::nullopt;
+  }
+}
+
 void* Library::symbol(const char* name) const {
   void* const found = dlsym(handle_, name);
   if (found == nullptr) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ class Library {
   /// keeps in the cache, and where the system's loader looks. Throws DeviceError with each place that was
   /// tried, what was wrong with it, and `advice`, how to mend it.
   static Library open(const std::string& name, std::string advice = cudaAdvice);
+  /// The same, or nothing where `open` throws.
+  static std::optional<Library> find(const std::string& name);
 
   /// Where it was found.
   const std::string& path() const { return path_; }
