@@ -74,7 +74,7 @@ async function fill(folder) {
   const typescript = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   await run(process.execPath, [typescript, '-p', 'tsconfig.bundle.json', '--outDir', folder], { cwd: root })
   await run(process.execPath, [typescript, '-p', 'tsconfig.bench.json', '--outDir', join(folder, 'dist-bench')], { cwd: root })
-  for (const path of ['dist', 'scripts', 'docs', 'bench/peers', 'test/fixtures', 'LICENSE']) {
+  for (const path of ['dist', 'scripts', 'docs', 'bench/peers', 'test/fixtures', 'test/train/manyRuns.mjs', 'LICENSE']) {
     await cp(join(root, path), join(folder, path), { recursive: true })
   }
   const release = join('build', 'Release')

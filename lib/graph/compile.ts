@@ -1,4 +1,5 @@
 /** From a graph to a native plan: fuse, ask the backend for kernels, pack weights, plan memory, bind. */
+import { OutOfMemoryError } from '../errors.js'
 import type { KernelDescription, Location, NativeAddon, NativeDevice, NativeKernel, NativePlan } from '../native/binding.js'
 import { packOp } from '../ops/list.js'
 import { fuse, written } from './fuse.js'
@@ -42,7 +43,8 @@ export interface CompileOptions {
 }
 
 /**
- * Compiles a graph for a device. Rejects with the typed error of the kernel that cannot be made.
+ * Compiles a graph for a device. Rejects with the typed error of the kernel that cannot be made, or with OutOfMemoryError
+ * where a value alone is larger than the free memory.
  */
 export async function compile(
   source: Graph,
@@ -51,7 +53,9 @@ export async function compile(
   { repeat = 1, keepsPacked = false }: CompileOptions = {},
 ): Promise<CompiledGraph> {
   const fused = orderByStage(fuse(simplify(source), backend))
-  const { graph, kernels } = await createKernels(fused, device)
+  const { graph, kernels } = await createKernels(fused, device).catch((error: unknown) => {
+    throw tooLarge(fused, device) ?? error
+  })
   const byteLengthOf = (id: ValueId): number => byteLength(graph.values[id]!)
   const workspaceBytesOf = (node: Node): number => kernels.get(node)!.workspaceBytes
   const bound = [...graph.inputs, ...graph.outputs]
@@ -119,6 +123,13 @@ function placeInTurn(
     bytes += align(byteLengthOf(id))
   }
   return { offsets, bytes }
+}
+
+/** Why no kernel can be made, if a value does not fit into memory: libraries only say that they have none for such sizes. */
+function tooLarge({ values }: Graph, device: NativeDevice): OutOfMemoryError | undefined {
+  const [bytes, free] = [Math.max(...values.map(byteLength)), device.freeBytes()]
+  if (bytes <= free) return undefined
+  return new OutOfMemoryError(`needed ${String(bytes)} bytes for one tensor, free are ${String(free)}; use a smaller shape`, bytes, free)
 }
 
 function orderByStage(graph: Graph): Graph {
