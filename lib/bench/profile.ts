@@ -159,7 +159,7 @@ function settle(dataset: Dataset, device: Device, options: ProfileOptions): Sett
     data,
     classes: dataset.classes.length,
     batchSize,
-    microBatch: chooseMicroBatch(batchSize, data.size, microBatch),
+    microBatch: chooseMicroBatch(device, batchSize, data.size, microBatch),
     ...resolvePrecision('profile', options, device),
     seed: 0,
     optimizer: options.optimizer ?? recipes.fast.optimizer,

@@ -41,7 +41,7 @@ export function profileCommand(): Command {
     .option('--resize <n>', 'height and width of the images', integer(1), 224)
     .option('--channels <n>', 'channels of the images, 1 or 3', integer(1), 1)
     .option('--batch-size <n>', 'images per step', integer(1), 64)
-    .option('--micro-batch <n>', 'images that go through the network at a time (default: by their size)', integer(1))
+    .option('--micro-batch <n>', 'images that go through the network at a time (default: by their size; on a GPU all)', integer(1))
     .addOption(dtypeOption().default('float32'))
     .option('--inference', 'a step of evaluation, forward and loss, instead')
     .option('--steps <n>', 'steps that are timed; what is printed are the medians', integer(1), 10)

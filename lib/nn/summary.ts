@@ -179,7 +179,7 @@ async function trainingCosts(
   { rounding, optimizer, limit }: { rounding: Rounding; optimizer: SGD; limit: number | undefined },
 ): Promise<PlanCosts & { readonly microBatch: number }> {
   const [batchSize, channels, ...size] = dimensions4({ shape, dtype: rounding.dtype })
-  const microBatch = chooseMicroBatch(batchSize, size, limit)
+  const microBatch = chooseMicroBatch(device, batchSize, size, limit)
   const data = {
     images: { shape: [1, channels, ...size], dtype: 'uint8' },
     size,

@@ -29,7 +29,10 @@ export interface TrainerOptions {
   readonly dtype?: Precision
   /** Of convolutions and dense layers. Default `default`. */
   readonly precision?: MatmulPrecision
-  /** Samples that go through the network at a time. It changes memory and speed, not the result. Default: chosen by size. */
+  /**
+   * Samples that go through the network at a time. It changes memory and speed, not the result. Default: on the CPU chosen by
+   * size, on a GPU all.
+   */
   readonly microBatch?: number
   /** A file that is written at the end of each epoch and when training is stopped. Default: none. */
   readonly checkpoint?: string

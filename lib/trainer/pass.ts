@@ -69,13 +69,14 @@ export class Pass {
 }
 
 /**
- * How many samples go through the network at a time: the largest divisor of the batch that is at most `limit`, of which there
- * are fewer where images are large, so that activations stay near the caches.
+ * How many samples go through the network at a time: the largest divisor of the batch that is at most `limit`. Of that the CPU
+ * has fewer where images are large, so that activations stay near its caches; a GPU, which few samples do not fill, has none.
  */
 export function chooseMicroBatch(
+  { backend }: Device,
   batchSize: number,
   [height, width]: readonly [number, number],
-  limit = Math.floor((64 * 96 * 96) / (height * width)),
+  limit = backend === 'onednn' ? Math.floor((64 * 96 * 96) / (height * width)) : batchSize,
 ): number {
   let divisor = Math.min(batchSize, Math.max(1, limit))
   while (batchSize % divisor !== 0) divisor--

@@ -227,7 +227,7 @@ export class Trainer {
   #stepOptions(dataset: Dataset, batchSize: number): StepOptions {
     const { microBatch, dtype, seed, precision } = this.#options
     const data = stepData(dataset)
-    const chosen = chooseMicroBatch(batchSize, data.size, microBatch)
+    const chosen = chooseMicroBatch(this.device, batchSize, data.size, microBatch)
     return { data, classes: dataset.classes.length, batchSize, microBatch: chosen, dtype, seed, precision }
   }
 

@@ -176,7 +176,7 @@ std::shared_ptr<Kernel> CudaDevice::createKernel(const KernelDescription& descri
 }
 
 int CudaDevice::compilingThreads() const {
-  return autotunes_ ? 1 : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 void CudaDevice::attachCompilingThread() {

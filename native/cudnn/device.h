@@ -32,7 +32,6 @@ class CudaDevice final : public Device {
   /// Fills it with NaNs if the variable MLPCONV_POISON is set.
   void discard(void* data, size_t bytes) override;
   std::shared_ptr<Kernel> createKernel(const KernelDescription& description) override;
-  /// Measuring wants the GPU for itself.
   int compilingThreads() const override;
   void attachCompilingThread() override;
   void synchronize() override;
