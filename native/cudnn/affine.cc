@@ -5,10 +5,14 @@
 #include "columnSums.h"
 #include "device.h"
 #include "kernels.h"
-#include "widened.h"
 
 namespace mlpconv {
 namespace {
+
+std::shared_ptr<Kernel> castKernel(CudaDevice& device, const std::vector<int64_t>& shape, DType from,
+                                   DType to) {
+  return createCast(device, {"cast", {}, {{from, shape}}, {{to, shape}}});
+}
 
 /// The same problem in float32. Products of bfloat16 numbers are exact in TF32, so this rounds only less.
 Conv2d widened(Conv2d conv) {
@@ -37,7 +41,7 @@ Made make(const Conv2d& conv, const Create& create) {
 /// Where the kernel finds an activation: its own place, or its float32 copy.
 StepPlace fetch(StepsKernel& steps, CudaDevice& device, const TensorSpec& spec, StepPlace place, bool wide) {
   if (!wide || spec.dtype == DType::float32) return place;
-  return steps.addScratch(createCast(device, spec.shape, spec.dtype, DType::float32), {place},
+  return steps.addScratch(castKernel(device, spec.shape, spec.dtype, DType::float32), {place},
                           TensorSpec{DType::float32, spec.shape}.bytes());
 }
 
@@ -50,14 +54,14 @@ void produce(StepsKernel& steps, CudaDevice& device, const Made& made, std::vect
   }
   const StepPlace wide =
       steps.addScratch(made.kernel, std::move(inputs), TensorSpec{DType::float32, spec.shape}.bytes());
-  steps.add(createCast(device, spec.shape, DType::float32, spec.dtype), {wide}, {StepPlace::output(0)});
+  steps.add(castKernel(device, spec.shape, DType::float32, spec.dtype), {wide}, {StepPlace::output(0)});
 }
 
 void packParameter(StepsKernel& steps, CudaDevice& device, size_t input, const std::vector<int64_t>& shape,
                    const Made& made) {
   if (made.wide) return;
   const TensorSpec packed = {DType::bfloat16, shape};
-  steps.pack(input, packed.bytes(), createCast(device, shape, DType::float32, DType::bfloat16));
+  steps.pack(input, packed.bytes(), castKernel(device, shape, DType::float32, DType::bfloat16));
 }
 
 }  // namespace

@@ -2,15 +2,12 @@
 
 #include "graph.h"
 #include "kernels.h"
-#include "pool2d.h"
 #include "reluBackward.h"
-#include "widened.h"
 
 namespace mlpconv {
 
 std::shared_ptr<Kernel> createAvgPool2d(CudaDevice& device, const KernelDescription& description) {
   const AvgPool2d pool = AvgPool2d::forward(description);
-  if (!suitsPooling(pool)) return createWidened(device, description, createAvgPool2d);
   Graph graph(device, {});
   const GraphTensor x = graph.input(pool.xSpec());
   graph.output(graph.averagePool(x, pool.window, pool.y, pool.countIncludePad), pool.ySpec());
@@ -19,8 +16,7 @@ std::shared_ptr<Kernel> createAvgPool2d(CudaDevice& device, const KernelDescript
 
 std::shared_ptr<Kernel> createAvgPool2dBackward(CudaDevice& device, const KernelDescription& description) {
   const AvgPool2d pool = AvgPool2d::backward(description);
-  if (!suitsPooling(pool)) return createWidened(device, description, createAvgPool2dBackward);
-  return andReluBackward(device, pool.reluBackward, pool.xSpec(), [&](bool isWithin) {
+  return andReluBackward(device, pool.reluBackward, true, pool.xSpec(), [&](bool isWithin) {
     Graph graph(device, {});
     const GraphTensor dy = graph.input(pool.ySpec());
     GraphTensor dx = graph.averagePoolBackward(dy, pool.window, pool.x, pool.countIncludePad);

@@ -25,8 +25,9 @@ size_t versionOf(const Library& library) {
   return library.function<decltype(cudnnGetVersion)>("cudnnGetVersion")();
 }
 
-/// Opens the compiler of cuDNN's engines that are compiled at run time, with its builtins: that of CUDA 13.0's
-/// wheels does not look for them beside itself. Where our search has none, cuDNN asks the system's loader.
+/// Opens the compiler of cuDNN's engines that are compiled at run time, with its builtins: that of
+/// CUDA 13.0's wheels does not look for them beside itself. Where our search has none, cuDNN asks the
+/// system's loader.
 void openCompiler() {
   const auto nvrtc = Library::find("libnvrtc.so." + std::to_string(CUDART_VERSION / 1000));
   int major = 0, minor = 0;

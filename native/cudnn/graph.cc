@@ -249,8 +249,8 @@ struct Graph::State {
     graph.deselect_numeric_notes(notes);
   }
 
-  /// Engine 3 of a pooling runs the kernel for float32 on bfloat16 too: cuDNN 9.19 and 9.28 make the same code
-  /// for both, and on an H100 the numbers were wrong.
+  /// Engine 3 of a pooling runs the kernel for float32 on bfloat16 too: cuDNN 9.19 and 9.28 make the same
+  /// code for both, and on an H100 the numbers were wrong.
   void deselectFaultyPooling(const GraphTensor& x) {
     if (x->get_data_type() == fe::DataType_t::BFLOAT16) graph.deselect_engines({"eng3"});
   }
@@ -416,9 +416,11 @@ GraphTensor Graph::maxPoolBackward(const GraphTensor& dy, const GraphTensor& ind
 
 namespace {
 
-fe::ResampleMode_t averageMode(bool countIncludePad) {
-  return countIncludePad ? fe::ResampleMode_t::AVGPOOL_INCLUDE_PADDING
-                         : fe::ResampleMode_t::AVGPOOL_EXCLUDE_PADDING;
+/// A window of one pixel has no padding to count, and cuDNN's engines that count it do not compile then.
+fe::ResampleMode_t averageMode(const Window& window, bool countIncludePad) {
+  const bool isPixel = window.kernelSize[0] == 1 && window.kernelSize[1] == 1;
+  return countIncludePad && !isPixel ? fe::ResampleMode_t::AVGPOOL_INCLUDE_PADDING
+                                     : fe::ResampleMode_t::AVGPOOL_EXCLUDE_PADDING;
 }
 
 }  // namespace
@@ -427,7 +429,7 @@ GraphTensor Graph::averagePool(const GraphTensor& x, const Window& window, const
                                bool countIncludePad) {
   state_->deselectFaultyPooling(x);
   auto attributes = pooling(window, x->get_dim(), yShape);
-  attributes.set_resampling_mode(averageMode(countIncludePad))
+  attributes.set_resampling_mode(averageMode(window, countIncludePad))
       .set_padding_mode(fe::PaddingMode_t::ZERO_PAD)
       .set_generate_index(false);
   return state_->graph.resample(x, attributes)[0];
@@ -436,9 +438,7 @@ GraphTensor Graph::averagePool(const GraphTensor& x, const Window& window, const
 GraphTensor Graph::averagePoolBackward(const GraphTensor& dy, const Window& window,
                                        const std::vector<int64_t>& shape, bool countIncludePad) {
   auto attributes = poolingBackward(dy, window, shape);
-  // A window of one pixel has no padding to count, and cuDNN's engine that counts it does not compile then.
-  const bool isPixel = window.kernelSize[0] == 1 && window.kernelSize[1] == 1;
-  attributes.mode = averageMode(countIncludePad && !isPixel);
+  attributes.mode = averageMode(window, countIncludePad);
   attributes.paddingMode = fe::PaddingMode_t::ZERO_PAD;
   return state_->graph.resampleBackward(std::move(attributes), shape);
 }

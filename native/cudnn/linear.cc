@@ -32,7 +32,7 @@ std::shared_ptr<Kernel> createMatmul(CudaDevice& device, const Conv2d& linear) {
 
 std::shared_ptr<Kernel> createMatmulBackwardData(CudaDevice& device, const Conv2d& linear) {
   const TensorSpec x = matrix(linear.dtype, linear.x);
-  return andReluBackward(device, linear.reluBackward, x, [&](bool isWithin) {
+  return andReluBackward(device, linear.reluBackward, true, x, [&](bool isWithin) {
     Graph graph(device, arithmeticOf(linear));
     const GraphTensor dy = graph.input(matrix(linear.dtype, linear.y));
     const GraphTensor weight = graph.input(matrix(linear.dtype, linear.weight));

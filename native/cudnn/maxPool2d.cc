@@ -2,15 +2,12 @@
 
 #include "graph.h"
 #include "kernels.h"
-#include "pool2d.h"
 #include "reluBackward.h"
-#include "widened.h"
 
 namespace mlpconv {
 
 std::shared_ptr<Kernel> createMaxPool2d(CudaDevice& device, const KernelDescription& description) {
   const MaxPool2d pool = MaxPool2d::forward(description);
-  if (!suitsPooling(pool)) return createWidened(device, description, createMaxPool2d);
   Graph graph(device, {});
   const auto [y, index] = graph.maxPool(graph.input(pool.xSpec()), pool.window, pool.y, pool.index);
   graph.output(y, pool.ySpec());
@@ -20,8 +17,7 @@ std::shared_ptr<Kernel> createMaxPool2d(CudaDevice& device, const KernelDescript
 
 std::shared_ptr<Kernel> createMaxPool2dBackward(CudaDevice& device, const KernelDescription& description) {
   const MaxPool2d pool = MaxPool2d::backward(description);
-  if (!suitsPooling(pool)) return createWidened(device, description, createMaxPool2dBackward);
-  return andReluBackward(device, pool.reluBackward, pool.xSpec(), [&](bool isWithin) {
+  return andReluBackward(device, pool.reluBackward, true, pool.xSpec(), [&](bool isWithin) {
     Graph graph(device, {});
     const GraphTensor dy = graph.input(pool.ySpec());
     const GraphTensor index = graph.inputIndex(pool.y, pool.window);

@@ -36,16 +36,6 @@ size_t StepsKernel::workspaceBytes() const {
   return reserved_ + most;
 }
 
-size_t StepsKernel::opaqueBytes(size_t output) const {
-  for (const Step& step : steps_) {
-    const auto found = std::ranges::find(step.outputs, StepPlace::output(output));
-    if (found != step.outputs.end()) {
-      return step.kernel->opaqueBytes(static_cast<size_t>(found - step.outputs.begin()));
-    }
-  }
-  return 0;
-}
-
 std::string StepsKernel::implementation() const {
   std::string text;
   for (const Step& step : steps_) {

@@ -18,27 +18,26 @@ struct StepPlace {
 
   static StepPlace input(size_t number) { return {Kind::input, number}; }
   static StepPlace output(size_t number) { return {Kind::output, number}; }
-  bool operator==(const StepPlace&) const = default;
 };
 
 class StepsKernel final : public Kernel {
  public:
   /// Adds the next step.
   void add(std::shared_ptr<Kernel> kernel, std::vector<StepPlace> inputs, std::vector<StepPlace> outputs);
-  /// Scratch memory that lives from the first step to the last.
-  StepPlace reserve(size_t bytes);
   /// Adds a step whose one output, of so many bytes, is scratch memory. Returns where that is.
   StepPlace addScratch(std::shared_ptr<Kernel> kernel, std::vector<StepPlace> inputs, size_t bytes);
   /// Asks for an input as `kernel` makes it.
   void pack(size_t input, size_t bytes, std::shared_ptr<Kernel> kernel);
 
   size_t workspaceBytes() const override;
-  size_t opaqueBytes(size_t output) const override;
   std::vector<Pack> packs() const override { return packs_; }
   std::string implementation() const override;
   void run(const Arguments& arguments) override;
 
  private:
+  /// Scratch memory that lives from the first step to the last.
+  StepPlace reserve(size_t bytes);
+
   struct Step {
     std::shared_ptr<Kernel> kernel;
     std::vector<StepPlace> inputs, outputs;

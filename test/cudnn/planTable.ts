@@ -119,7 +119,7 @@ and compared by the same test without the variable, in part.
 
 - \`eng4 rtc\` is engine 4, whose kernel cuDNN compiled at run time; others come compiled with cuDNN. Behind the comma is the
   workspace, where it is .05 MiB or more.
-- \`relu\` of a gradient is a ReLU's backward in the same kernel; \`reluBackward\`, where cuDNN has no engine for both, is a
+- \`relu\` of a gradient is a ReLU's backward in the same kernel; \`reluBackward\`, where cuDNN has no fast engine for both, is a
   kernel of our own behind it.
 - \`cast\`: cuDNN has no engine in bfloat16, so that it is computed in float32 (TF32). \`columnSums\` is the bias's gradient, a
   kernel of our own.

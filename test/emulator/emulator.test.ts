@@ -73,9 +73,9 @@ describeOnEmulator('on the emulator', () => {
     device.dispose()
   })
 
-  test('a ReLU’s backward is in the graph of the gradient in front of it; where there is no engine for both, a kernel behind it', async () => {
+  test('a ReLU’s backward is in the graph of the gradient in front of it; where no engine is fast at both, a kernel behind it', async () => {
     const device = loadAddon('cudnn', []).createDevice({ index: 0, threads: 0 })
-    const implementations = async (channels: number): Promise<string[]> => {
+    const implementations = async (channels: number, precision: 'default' | 'tfloat32'): Promise<string[]> => {
       const x = { dtype: 'float32', shape: [1, channels, 4, 4] } as const
       const y = { dtype: 'float32', shape: [1, channels, 2, 2] } as const
       const window = { stride: [2, 2], padding: [0, 0], relu: true }
@@ -83,15 +83,18 @@ describeOnEmulator('on the emulator', () => {
       const weight = { dtype: 'float32', shape: [channels, channels, 2, 2] } as const
       const index = { dtype: 'opaque', shape: [0] } as const
       const kernels = await device.createKernels([
-        { op: 'conv2dBackwardData', attributes: { ...window, precision: 'default' }, inputs: [y, weight, x], outputs: [x] },
+        { op: 'conv2dBackwardData', attributes: { ...window, precision }, inputs: [y, weight, x], outputs: [x] },
         { op: 'maxPool2dBackward', attributes: pooling, inputs: [y, index, x], outputs: [x] },
         { op: 'avgPool2dBackward', attributes: pooling, inputs: [y, x], outputs: [x] },
       ])
       return kernels.map(({ implementation }) => implementation)
     }
     const alone = /^eng\d\S*( rtc)?$/
-    for (const implementation of await implementations(4)) expect(implementation).toMatch(alone)
-    for (const implementation of await implementations(3)) expect(implementation).toMatch(/^eng\d.* \+ reluBackward$/)
+    const apart = /^eng\d.* \+ reluBackward$/
+    for (const implementation of await implementations(8, 'tfloat32')) expect(implementation).toMatch(alone)
+    for (const implementation of await implementations(3, 'default')) expect(implementation).toMatch(apart)
+    // Strict float32.
+    expect((await implementations(8, 'default'))[0]).toMatch(apart)
     device.dispose()
   })
 

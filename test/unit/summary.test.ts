@@ -5,6 +5,7 @@ import { elementCount } from '../../lib/graph/graph.js'
 import { mlpconv, NiN } from '../../lib/models/nin.js'
 import * as nn from '../../lib/nn/index.js'
 import { SGD } from '../../lib/optim/index.js'
+import { Device } from '../../lib/device.js'
 import { fakeDevice } from './fakeDevice.js'
 
 const float = 4
@@ -78,6 +79,11 @@ describe('NiN', () => {
     expect(few.microBatch).toBe(16)
     expect(few.totals.train?.flops).toBe(many.totals.train?.flops)
     expect(few.totals.train!.memory).toBeLessThan(many.totals.train!.memory)
+  })
+
+  test('a GPU computes a whole batch at a time', async () => {
+    const summary = await new NiN().summary([128, 1, 96, 96], { device: new Device('cuda:0', 'cudnn', device.native) })
+    expect(summary.microBatch).toBe(128)
   })
 
   test('lazy layers take their input sizes, and values are not drawn', async () => {

@@ -439,14 +439,6 @@ Operation readOperation(const std::shared_ptr<const Content>& content) {
                         const std::vector<cudnnBackendAttributeName_t>& outputs) -> Operation {
     return {content->type, tensors(*content, inputs), tensors(*content, outputs), content};
   };
-  // The real one computes other numbers, without a word.
-  const auto pooling = [](Operation operation) {
-    const Tensor& first = operation.inputs[0];
-    if (first.type == CUDNN_DATA_BFLOAT16 && first.dims[1] % 8 != 0) {
-      refuse(CUDNN_STATUS_NOT_SUPPORTED, "poolings of bfloat16 are right only for multiples of eight channels");
-    }
-    return operation;
-  };
   switch (content->type) {
     case CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR:
       return make({CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W},
@@ -485,16 +477,16 @@ Operation readOperation(const std::shared_ptr<const Content>& content) {
       const bool padsWithNothing =
           how.one<cudnnPaddingMode_t>(CUDNN_ATTR_RESAMPLE_PADDING_MODE) == CUDNN_NEG_INF_PAD;
       if (isMaxPool(how) != padsWithNothing) refuse(CUDNN_STATUS_NOT_SUPPORTED, "no engine for this padding");
-      return pooling(make({CUDNN_ATTR_OPERATION_RESAMPLE_FWD_XDESC}, {CUDNN_ATTR_OPERATION_RESAMPLE_FWD_YDESC,
-                                                                      CUDNN_ATTR_OPERATION_RESAMPLE_FWD_IDXDESC}));
+      return make({CUDNN_ATTR_OPERATION_RESAMPLE_FWD_XDESC},
+                  {CUDNN_ATTR_OPERATION_RESAMPLE_FWD_YDESC, CUDNN_ATTR_OPERATION_RESAMPLE_FWD_IDXDESC});
     }
     case CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR: {
       const Content& how = content->descriptor(CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DESC);
       if (isMaxPool(how) && !content->has(CUDNN_ATTR_OPERATION_RESAMPLE_BWD_IDXDESC)) {
         refuse(CUDNN_STATUS_NOT_SUPPORTED, "no engine for a maximum's gradient without the index");
       }
-      return pooling(make({CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DYDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_IDXDESC},
-                          {CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DXDESC}));
+      return make({CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DYDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_IDXDESC},
+                  {CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DXDESC});
     }
     default:
       refuse(CUDNN_STATUS_NOT_SUPPORTED, "the emulator knows no such operation");
