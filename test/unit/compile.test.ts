@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { openDevice } from '../../lib/device.js'
-import { OptionError } from '../../lib/errors.js'
+import { OptionError, OutOfMemoryError } from '../../lib/errors.js'
 import { compile, type CompiledGraph } from '../../lib/graph/compile.js'
 import { differentiate } from '../../lib/graph/differentiate.js'
 import { byteLength, type Graph } from '../../lib/graph/graph.js'
@@ -55,7 +55,7 @@ function fakeDevice(): NativeDevice & { readonly asked: KernelDescription[]; pla
       this.plan = description
       return { run: unused, profile: unused, cancel: unused }
     },
-    freeBytes: unused,
+    freeBytes: () => 1e6,
     createBuffer: unused,
     write: unused,
     read: unused,
@@ -183,11 +183,13 @@ describe('compile', () => {
     expect(lines(result.graph)).toEqual(['prologue: relu', 'body: relu', 'epilogue: relu'])
   })
 
-  test('rejects with the error of the kernel that cannot be made', async () => {
+  test('rejects with the error of the kernel that cannot be made, or with that of a value larger than the memory', async () => {
     const error = new OptionError('conv2d: too large')
     const device = { ...fakeDevice(), createKernels: () => Promise.reject(error) }
     const builder = new GraphBuilder()
     await expect(compile(builder.build([relu(float(builder, 2, 3))]), 'onednn', device)).rejects.toBe(error)
+    const million = builder.build([relu(float(builder, 1000, 1000))])
+    await expect(compile(million, 'onednn', device)).rejects.toThrow(OutOfMemoryError)
   })
 })
 
