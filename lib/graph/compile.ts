@@ -53,7 +53,7 @@ export async function compile(
   { repeat = 1, keepsPacked = false }: CompileOptions = {},
 ): Promise<CompiledGraph> {
   const fused = orderByStage(fuse(simplify(source), backend))
-  const { graph, kernels } = await createKernels(fused, device).catch((error: unknown) => {
+  const { graph, kernels } = await createKernels(fused, device, repeat > 1 || keepsPacked).catch((error: unknown) => {
     throw tooLarge(fused, device) ?? error
   })
   const byteLengthOf = (id: ValueId): number => byteLength(graph.values[id]!)
@@ -143,6 +143,7 @@ function orderByStage(graph: Graph): Graph {
 async function createKernels(
   graph: Graph,
   device: NativeDevice,
+  packsAhead: boolean,
 ): Promise<{ graph: Graph; kernels: ReadonlyMap<Node, NativeKernel> }> {
   const values = [...graph.values]
   const kernels = new Map<Node, NativeKernel>()
@@ -160,12 +161,17 @@ async function createKernels(
   await create(graph.nodes.filter((node) => !readsOpaque(node)))
   await create(graph.nodes.filter(readsOpaque))
 
-  const packed = packInputs({ ...graph, values }, kernels)
+  const packed = packInputs({ ...graph, values }, kernels, packsAhead)
   return { graph: orderByStage(packed), kernels }
 }
 
-/** Puts a `pack` node in front of each input that a kernel wants in its own layout. Adds to `kernels`. */
-function packInputs(graph: Graph, kernels: Map<Node, NativeKernel>): Graph {
+/**
+ * Puts a `pack` node in front of each input that a kernel wants in its own layout. Adds to `kernels`.
+ *
+ * @param ahead whether what comes from outside is packed before the body: it does not change between micro-batches, so that
+ *   once per step is enough. With one alone packing where it is needed takes less memory, and finds the packed in a cache.
+ */
+function packInputs(graph: Graph, kernels: Map<Node, NativeKernel>, ahead: boolean): Graph {
   const values = [...graph.values]
   const nodes = graph.nodes.flatMap((node) => {
     const kernel = kernels.get(node)!
@@ -174,14 +180,13 @@ function packInputs(graph: Graph, kernels: Map<Node, NativeKernel>): Graph {
       const source = node.inputs[pack.input]!
       const output = values.push({ shape: [pack.bytes], dtype: 'opaque' }) - 1
       inputs[pack.input] = output
-      // What comes from outside does not change between micro-batches: once per step is enough.
       const constant = graph.inputs.includes(resolveAlias(values, source).base)
       const packNode: Node = {
         op: packOp.name,
         attributes: {},
         inputs: [source],
         outputs: [output],
-        stage: constant ? 'prologue' : node.stage,
+        stage: ahead && constant ? 'prologue' : node.stage,
         scope: node.scope,
       }
       kernels.set(packNode, pack.kernel)

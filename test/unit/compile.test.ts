@@ -82,7 +82,7 @@ describe('compile', () => {
     // Packed weights, 1000 bytes, and the workspace, 500, each at a cache line.
     expect(result.memory.arenaBytes).toBe(1024 + 512)
     expect(plan.slots).toEqual([1024 + 512, 4 * 96, 4 * 135, 4 * 40])
-    expect(lines(result.graph)).toEqual(['prologue: pack', 'body: conv2d'])
+    expect(lines(result.graph)).toEqual(['body: pack', 'body: conv2d'])
     const [pack, convolution] = plan.stages.flatMap(({ kernels }) => kernels)
     const packed = pack!.outputs[0]!
     expect(pack!.inputs).toEqual([{ slot: 2, byteOffset: 0 }])
@@ -124,7 +124,7 @@ describe('compile', () => {
     ])
   })
 
-  test('packs weights from outside once per step, computed ones where they are used', async () => {
+  test('packs weights from outside once for all micro-batches, computed ones where they are used', async () => {
     const builder = new GraphBuilder()
     const [x, w] = [float(builder, 2, 3, 4, 4), float(builder, 3, 3, 3, 3)]
     const y = conv2d(conv2d(x, w, undefined, { padding: 1 }), relu(w), undefined, { padding: 1 })
@@ -144,11 +144,21 @@ describe('compile', () => {
     ])
   })
 
+  test('packs in front of each kernel where there is one micro-batch, so that the packed share memory', async () => {
+    const builder = new GraphBuilder()
+    const [x, w, v] = [float(builder, 2, 3, 4, 4), float(builder, 3, 3, 3, 3), float(builder, 3, 3, 3, 3)]
+    const y = conv2d(conv2d(x, w, undefined, { padding: 1 }), v, undefined, { padding: 1 })
+    const { compiled: result } = await compiled(builder.build([y]))
+    expect(lines(result.graph)).toEqual(['body: pack', 'body: conv2d', 'body: pack', 'body: conv2d'])
+    const packed = result.graph.nodes.filter(({ op }) => op === 'pack').map(({ outputs }) => result.memory.offsets.get(outputs[0]!))
+    expect(packed[0]).toBe(packed[1])
+  })
+
   test('packs weights within a larger buffer', async () => {
     const builder = new GraphBuilder()
     const [x, flat] = [float(builder, 2, 3, 4, 4), float(builder, 1000)]
     const w = builder.view(flat, 256, { shape: [3, 3, 3, 3], dtype: 'float32' })
-    const { compiled: result, plan } = await compiled(builder.build([conv2d(x, w)]))
+    const { compiled: result, plan } = await compiled(builder.build([conv2d(x, w)]), 2)
     expect(lines(result.graph)[0]).toBe('prologue: pack')
     expect(plan.stages[0]!.kernels[0]!.inputs).toEqual([{ slot: 2, byteOffset: 256 }])
   })
