@@ -169,7 +169,7 @@ async function createKernels(
  * Puts a `pack` node in front of each input that a kernel wants in its own layout. Adds to `kernels`.
  *
  * @param ahead whether what comes from outside is packed before the body: it does not change between micro-batches, so that
- *   once per step is enough. With one alone packing where it is needed takes less memory, and finds the packed in a cache.
+ *   once per step is enough. With one alone, packing where it is needed takes less memory.
  */
 function packInputs(graph: Graph, kernels: Map<Node, NativeKernel>, ahead: boolean): Graph {
   const values = [...graph.values]
