@@ -24,25 +24,25 @@ double norm(const Values& values) {
   return std::sqrt(sum);
 }
 
-/// Fails unless the documented bounds hold.
-void checkNear(const Bytes& actual, const Values& expected, const std::string& what) {
-  const Values got = decode(DType::float32, actual);
+/// Fails unless the documented bounds hold. The rounding of a result in bfloat16 is not counted.
+void checkNear(const winograd::Error& bound, DType dtype, const Bytes& actual, const Values& expected,
+               const std::string& what) {
+  const double rounding = dtype == DType::bfloat16 ? 0x1p-8 : 0;
+  const Values got = decode(dtype, actual);
   check(got.size() == expected.size(), what + " to have " + std::to_string(expected.size()) + " elements");
   const double rms = norm(expected) / std::sqrt(static_cast<double>(expected.size()));
   Values errors;
   double largest = 0;
   for (size_t i = 0; i < got.size(); ++i) {
-    errors.push_back(got[i] - expected[i]);
+    errors.push_back(std::max(std::abs(got[i] - expected[i]) - rounding * std::abs(expected[i]), 0.0));
     check(std::isfinite(got[i]), what + "[" + std::to_string(i) + "] to be a number");
-    largest = std::max(largest, std::abs(errors.back()));
+    largest = std::max(largest, errors.back());
   }
   const double relativeL2 = norm(errors) / norm(expected);
-  check(relativeL2 <= winograd::Error::relativeL2,
-        what + "'s relative L2 error to be within its bound, received " + std::to_string(relativeL2 * 1e6) +
-            "e-6");
-  check(largest <= winograd::Error::largest * rms,
-        what + "'s largest error to be within its bound, received " + std::to_string(largest / rms * 1e6) +
-            "e-6 of the RMS");
+  check(relativeL2 <= bound.relativeL2, what + "'s relative L2 error to be within its bound, received " +
+                                            std::to_string(relativeL2 * 1e6) + "e-6");
+  check(largest <= bound.largest * rms, what + "'s largest error to be within its bound, received " +
+                                            std::to_string(largest / rms * 1e6) + "e-6 of the RMS");
 }
 
 Values sum(Values a, const Values& b) {
@@ -79,10 +79,12 @@ std::vector<Bytes> runThreads(const Create& create, const std::vector<Tensor>& i
 
 using winograd::Epilogue;
 
-void testShape(const winograd::Kernels& kernels, const Shape& shape) {
-  const Tensor x = gaussian(shape.x(DType::float32), 1), dy = gaussian(shape.y(DType::float32), 2);
+void testShape(const winograd::Kernels& kernels, DType dtype, const Shape& shape) {
+  const Tensor x = gaussian(shape.x(dtype), 1), dy = gaussian(shape.y(dtype), 2);
   const Tensor weight = gaussian(shape.weight(), 3), bias = gaussian(shape.bias(), 4);
-  const Values xs = x.values(), dys = dy.values(), weights = weight.values(), biases = bias.values();
+  const Values xs = x.values(), dys = dy.values(), biases = bias.values();
+  // Rounded as the kernels do.
+  const Values weights = decode(dtype, encode(dtype, weight.values()));
   Values y(dys.size()), dx(xs.size()), dweight(weights.size()), dbias(biases.size());
   shape.slide([&](int64_t s, int64_t i, int64_t j, int64_t k, int64_t l, int64_t row, int64_t column) {
     for (int64_t o = 0; o < shape.o; ++o) {
@@ -99,41 +101,48 @@ void testShape(const winograd::Kernels& kernels, const Shape& shape) {
   });
   for (size_t i = 0; i < dys.size(); ++i) dbias[i % dbias.size()] += dys[i];
 
-  const Conv2d conv = forward(shape);
+  const Conv2d conv = forward(shape, dtype);
+  const winograd::Error& bound = dtype == DType::bfloat16 ? winograd::bfloat16Error : winograd::float32Error;
+  const auto checkImages = [&](const Bytes& actual, const Values& expected, const std::string& what) {
+    checkNear(bound, dtype, actual, expected, what);
+  };
+  const auto checkWeights = [&](const Bytes& actual, const Values& expected, const std::string& what) {
+    checkNear(bound, DType::float32, actual, expected, what);
+  };
   check(winograd::isPossible(conv), "a shape that Winograd can compute");
   const winograd::Problem problem = winograd::Problem::forward(conv);
   const auto createForward = [&](Epilogue epilogue) {
     return [&, epilogue](int threads) { return kernels.createForward(problem, false, epilogue, threads); };
   };
-  checkNear(runThreads(createForward(Epilogue::none), {x, weight}, {dy.spec})[0], y, "y");
+  checkImages(runThreads(createForward(Epilogue::none), {x, weight}, {dy.spec})[0], y, "y");
   Values rectified = sum(y, biases);
   for (double& value : rectified) value = std::max(value, 0.0);
-  checkNear(runThreads(createForward(Epilogue::relu), {x, weight, bias}, {dy.spec})[0], rectified,
-            "y with bias and ReLU");
+  checkImages(runThreads(createForward(Epilogue::relu), {x, weight, bias}, {dy.spec})[0], rectified,
+              "y with bias and ReLU");
 
   const auto createBackwardData = [&](Epilogue epilogue) {
     return [&, epilogue](int threads) {
       return kernels.createForward(winograd::Problem::backwardData(conv), true, epilogue, threads);
     };
   };
-  checkNear(runThreads(createBackwardData(Epilogue::none), {dy, weight}, {x.spec})[0], dx, "dx");
+  checkImages(runThreads(createBackwardData(Epilogue::none), {dy, weight}, {x.spec})[0], dx, "dx");
   for (size_t i = 0; i < dx.size(); ++i) dx[i] = xs[i] > 0 ? dx[i] : 0;
-  checkNear(runThreads(createBackwardData(Epilogue::reluBackward), {dy, weight, x}, {x.spec})[0], dx,
-            "dx behind a ReLU");
+  checkImages(runThreads(createBackwardData(Epilogue::reluBackward), {dy, weight, x}, {x.spec})[0], dx,
+              "dx behind a ReLU");
 
   const auto createBackwardWeights = [&](bool accumulate) {
     return
         [&, accumulate](int threads) { return kernels.createBackwardWeights(problem, accumulate, threads); };
   };
   const auto gradients = runThreads(createBackwardWeights(false), {x, dy}, {weight.spec, bias.spec});
-  checkNear(gradients[0], dweight, "dweight");
-  checkNear(gradients[1], dbias, "dbias");
+  checkWeights(gradients[0], dweight, "dweight");
+  checkWeights(gradients[1], dbias, "dbias");
   check(runThreads(createBackwardWeights(false), {x, dy}, {weight.spec})[0] == gradients[0],
         "dweight to be the same without dbias");
   const auto sums = runThreads(createBackwardWeights(true), {x, dy}, {weight.spec, bias.spec},
                                {.before = {weight.bytes, bias.bytes}});
-  checkNear(sums[0], sum(dweight, weights), "accumulated dweight");
-  checkNear(sums[1], sum(dbias, biases), "accumulated dbias");
+  checkWeights(sums[0], sum(dweight, weight.values()), "accumulated dweight");
+  checkWeights(sums[1], sum(dbias, biases), "accumulated dbias");
 }
 
 /// n, c, h, w, o, kernel, padding above and below, padding left and right.
@@ -169,6 +178,12 @@ std::vector<Shape> shapes() {
     all.push_back(same(3, 3, 19, 22, 4, kernel, kernel / 2, kernel / 2));
     all.push_back(same(33, 2, 5, 6, 3, kernel, kernel / 2, kernel / 2));
   }
+  // 5x5 in tiles of 5x5 and, in bfloat16, of 6x6 outputs, the last of which lack 0 to 5 rows and columns.
+  for (const auto& [h, w] :
+       {std::pair<int64_t, int64_t>{5, 1}, {9, 15}, {10, 13}, {6, 1}, {11, 12}, {12, 16}}) {
+    all.push_back(same(12, 5, h, w, 3, 5, 2, 2));
+  }
+  all.push_back(same(8, 97, 5, 5, 33, 5, 2, 2));
   // Backward weights in several ranges of output channels.
   all.push_back(same(1, 2, 5, 5, 300, 3, 1, 1));
   // As many channels as NiN has, on small images.
@@ -183,8 +198,9 @@ bool isWinograd(Device& device, const KernelDescription& description) {
 }
 
 /// Whether each of the three directions of a convolution runs on Winograd.
-std::vector<bool> chosen(Device& device, const Shape& shape, const std::string& precision) {
-  const TensorSpec x = shape.x(DType::float32), y = shape.y(DType::float32), weight = shape.weight();
+/// Whether each of the three directions of a convolution runs on Winograd.
+std::vector<bool> chosen(Device& device, DType dtype, const Shape& shape, const std::string& precision) {
+  const TensorSpec x = shape.x(dtype), y = shape.y(dtype), weight = shape.weight();
   return {isWinograd(device, describe(shape, "conv2d", {x, weight}, {y}, precision)),
           isWinograd(device, describe(shape, "conv2dBackwardData", {y, weight}, {x}, precision)),
           isWinograd(device, describe(shape, "conv2dBackwardWeights", {x, y}, {weight}, precision))};
@@ -195,7 +211,7 @@ void testChoice() {
   device.attach();
   const std::vector<bool> all(3, true), none(3, false);
   const auto choice = [&](const Shape& shape, const std::string& precision = "default") {
-    return chosen(device, shape, precision);
+    return chosen(device, DType::float32, shape, precision);
   };
   const Shape second = same(16, 96, 26, 26, 256, 5, 2, 2), third = same(16, 256, 12, 12, 384, 3, 1, 1);
   check(choice(second) == all && choice(third) == all,
@@ -204,7 +220,6 @@ void testChoice() {
   check(choice(same(1, 256, 12, 12, 384, 3, 1, 1)) == std::vector<bool>({true, false, false}),
         "Winograd forward alone for one image of NiN's third block");
   check(choice(second, "highest") == none, "no Winograd where precision is highest");
-  check(!winograd::isPossible(forward(second, DType::bfloat16)), "no Winograd in bfloat16");
   check(choice(same(16, 384, 5, 5, 10, 3, 1, 1)) == none, "no Winograd with 10 channels");
   check(choice(same(1, 256, 4, 4, 384, 3, 1, 1)) == none, "no Winograd with one tile");
   check(choice({16, 64, 26, 26, 64, 5, 5, 2, 1, 2, 2}) == none, "no Winograd where the stride is not 1");
@@ -214,23 +229,58 @@ void testChoice() {
   check(choice({16, 64, 26, 26, 64, 7, 7, 1, 1, 3, 3}) == none, "no Winograd for 7x7");
 }
 
+void testBfloat16Choice() {
+  OneDnnDevice device({.index = 0, .threads = 2});
+  device.attach();
+  const std::vector<bool> all(3, true), none(3, false);
+  const auto choice = [&](const Shape& shape, const std::string& precision = "default") {
+    return chosen(device, DType::bfloat16, shape, precision);
+  };
+  const Shape second = same(16, 96, 26, 26, 256, 5, 2, 2), third = same(16, 256, 12, 12, 384, 3, 1, 1);
+  const std::vector<bool> expected = simd::hasAmx() ? none : all;
+  check(choice(second) == expected && choice(third) == expected, "Winograd for NiN where there is no AMX");
+  check(choice(second, "highest") == none, "no Winograd in bfloat16 where precision is highest");
+  check(choice(same(16, 32, 28, 28, 32, 5, 2, 2)) == none, "no Winograd in bfloat16 with 32 channels");
+  check(choice(same(16, 64, 14, 14, 64, 3, 1, 1)) == none,
+        "no Winograd in bfloat16 where it takes a third of the multiplications");
+}
+
+void testOutputs() {
+  const auto outputs = [](DType dtype, const Shape& shape) {
+    return winograd::chooseOutputs(winograd::Problem::forward(forward(shape, dtype)));
+  };
+  const Shape large = same(8, 96, 26, 26, 256, 5, 2, 2), small = same(64, 96, 10, 10, 256, 5, 2, 2);
+  check(outputs(DType::float32, large) == 4 && outputs(DType::bfloat16, large) == 6,
+        "4 outputs for NiN's second block at 224x224, 6 in bfloat16");
+  check(outputs(DType::float32, small) == 5 && outputs(DType::bfloat16, small) == 5,
+        "5 outputs for NiN's second block at 96x96");
+  check(outputs(DType::float32, same(8, 8, 6, 6, 8, 5, 2, 2)) == 4, "never 6 outputs in float32");
+  check(outputs(DType::bfloat16, same(8, 256, 12, 12, 384, 3, 1, 1)) == 4, "4 outputs of a 3x3 convolution");
+}
+
 }  // namespace
 }  // namespace mlpconv::test
 
 int main() {
   using namespace mlpconv;
   std::vector<test::Case> cases;
+  cases.push_back({"outputs", test::testOutputs});
   if (winograd::kernels() != nullptr) cases.push_back({"choice", test::testChoice});
   // Of narrower vectors, too, than this CPU's. Where there are none there is nothing to test.
-  const auto add = [&](const std::string& name, const winograd::Kernels& kernels) {
+  const auto add = [&](const std::string& name, const winograd::Kernels& kernels, DType dtype) {
     for (const test::Shape& shape : test::shapes()) {
-      cases.push_back({name + " " + shape.name(), [&kernels, shape] { test::testShape(kernels, shape); }});
+      cases.push_back(
+          {name + " " + shape.name(), [&kernels, dtype, shape] { test::testShape(kernels, dtype, shape); }});
     }
   };
 #ifdef MLPCONV_HAS_SIMD
   using simd::InstructionSet;
-  if (simd::instructionSet() >= InstructionSet::avx2) add("avx2", winograd::avx2Kernels);
-  if (simd::instructionSet() >= InstructionSet::avx512) add("avx512", winograd::avx512Kernels);
+  if (simd::instructionSet() >= InstructionSet::avx2) add("avx2", winograd::avx2Kernels, DType::float32);
+  if (simd::instructionSet() >= InstructionSet::avx512) {
+    add("avx512", winograd::avx512Kernels, DType::float32);
+    add("avx512 bfloat16", winograd::avx512Kernels, DType::bfloat16);
+    cases.push_back({"choice in bfloat16", test::testBfloat16Choice});
+  }
 #endif
   return test::run(cases);
 }

@@ -8,18 +8,22 @@ import type { MatmulPrecision } from '../../lib/index.js'
 import { testDevice } from '../device.js'
 import * as reference from '../reference/conv2d.js'
 import * as dense from '../reference/linear.js'
-import { integerData, roundToFloat32, spreadData } from '../reference/data.js'
+import { hasBfloat16, type Floating } from '../bfloat16.js'
+import { integerData, roundToBfloat16, roundToFloat32, spreadData } from '../reference/data.js'
 import { map, type RefTensor } from '../reference/tensor.js'
 import { expectClose, type Precision } from '../reference/tolerance.js'
 
 const upload = ({ data, shape }: RefTensor): Promise<Tensor> => tensor(Float32Array.from(data), shape)
+const uploadBfloat16 = ({ data, shape }: RefTensor): Promise<Tensor> =>
+  tensor(Float32Array.from(data), shape, { dtype: 'bfloat16' })
 
-/** x [2,32,15,14], odd sizes so that tiles reach over the edge, and what follows from it. */
-function problem(kernel: 3 | 5, draw: typeof integerData) {
+/** x [2,32,15,14], odd sizes so that tiles reach over the edge, and what follows from it; in bfloat16 x [2,64,11,12]. */
+function problem(kernel: 3 | 5, draw: typeof integerData, dtype: Floating = 'float32') {
   const options = { stride: [1, 1], padding: [kernel >> 1, kernel >> 1] } as const
-  const draws = (shape: number[], stream: number) => map(draw(shape, kernel, stream), roundToFloat32)
-  const x = draws([2, 32, 15, 14], 0)
-  const w = draws([40, 32, kernel, kernel], 1)
+  const round = dtype === 'float32' ? roundToFloat32 : roundToBfloat16
+  const draws = (shape: number[], stream: number) => map(draw(shape, kernel, stream), round)
+  const x = draws(dtype === 'float32' ? [2, 32, 15, 14] : [2, 64, 11, 12], 0)
+  const w = draws([40, x.shape[1]!, kernel, kernel], 1)
   const b = draws([40], 2)
   const y = reference.conv2d(x, w, b, options)
   const dy = draws([...y.shape], 3)
@@ -53,7 +57,7 @@ const cases = [
   ['highest', 'exact', integerData],
 ] as const
 
-describe.each([3, 5] as const)('a %ix%i convolution', (kernel) => {
+describe.each([3, 5] as const)('a convolution with a kernel of width %i', (kernel) => {
   test.each(cases)('of precision %s is %s, by its own option and by the trace', async (precision, within, draw) => {
     const { inputs, y, dy, gradients, padding } = problem(kernel, draw)
     const tensors = await Promise.all(inputs.map(upload))
@@ -68,6 +72,27 @@ describe.each([3, 5] as const)('a %ix%i convolution', (kernel) => {
     await expectAll([...byOption.outputs, ...byOption.gradients], [y, ...gradients], within)
     const byTrace = await vjp(of(), tensors, [cotangent], { precision })
     await expectAll([...byTrace.outputs, ...byTrace.gradients], [y, ...gradients], within)
+  })
+})
+
+// Elsewhere nothing computes in bfloat16.
+const describeBfloat16 = hasBfloat16 ? describe : describe.skip
+
+describeBfloat16.each([3, 5] as const)('a convolution in bfloat16 with a kernel of width %i', (kernel) => {
+  test.each([
+    ['default', 'bfloat16', spreadData],
+    ['highest', 'bfloat16', spreadData],
+    ['highest', 'exact', integerData],
+  ] as const)('of precision %s is %s', async (precision, within, draw) => {
+    const { inputs, y, dy, gradients, padding } = problem(kernel, draw, 'bfloat16')
+    const [x, w, b] = inputs
+    const tensors = [await uploadBfloat16(x!), await upload(w!), await upload(b!)]
+    const fn = (tx: Tracer, tw: Tracer, tb: Tracer): Tracer => conv2d(tx, tw, tb, { padding })
+    const result = await vjp(fn, tensors, [await uploadBfloat16(dy)], { precision })
+    const rounded = (reference: RefTensor): RefTensor => (within === 'exact' ? map(reference, roundToBfloat16) : reference)
+    const [dx, dw, dbias] = gradients
+    await expectAll(result.outputs, [rounded(y)], within)
+    await expectAll(result.gradients, [rounded(dx!), dw!, dbias!], within)
   })
 })
 

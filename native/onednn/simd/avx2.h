@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #define MLPCONV_SIMD avx2
 #define MLPCONV_SIMD_BEGIN _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma\")")
@@ -19,6 +20,7 @@ using Mask = __m256i;
 
 constexpr const char* instructionSetName = "avx2";
 constexpr int lanes = 8;
+constexpr bool hasBfloat16 = false;
 /// 16 registers.
 constexpr int tileRows = 6, sideBySideRows = 4, sideBySideVectors = 3;
 
@@ -50,6 +52,12 @@ inline Vector multiplyAdd(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps
 inline Vector rectify(Vector a) { return _mm256_max_ps(zero(), a); }
 inline Vector whereAboveZero(Vector a, Vector y) {
   return _mm256_and_ps(a, _mm256_cmp_ps(y, zero(), _CMP_GT_OQ));
+}
+
+template <typename Element>
+Vector roundTo(Vector value) {
+  static_assert(std::is_same_v<Element, float>);
+  return value;
 }
 
 }  // namespace mlpconv::simd::avx2

@@ -4,6 +4,9 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <type_traits>
+
+#include "../../core/bfloat16.h"
 
 #define MLPCONV_SIMD avx512
 #define MLPCONV_SIMD_BEGIN \
@@ -21,6 +24,8 @@ using Mask = __mmask16;
 
 constexpr const char* instructionSetName = "avx512";
 constexpr int lanes = 16;
+/// Whether load and store know bfloat16.
+constexpr bool hasBfloat16 = true;
 /// Of the register tiles: the results' rows for two vectors of columns, and the rows and vectors of columns
 /// for a left factor with its rows side by side. With a step's factors they fill the 32 registers.
 constexpr int tileRows = 14, sideBySideRows = 8, sideBySideVectors = 3;
@@ -51,6 +56,33 @@ inline Vector rectify(Vector a) { return _mm512_maskz_max_ps(static_cast<Mask>(-
 /// a where y > 0, else 0.
 inline Vector whereAboveZero(Vector a, Vector y) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, zero(), _CMP_GT_OQ), a);
+}
+
+// Images may be stored as bfloat16.
+
+using Words __attribute__((vector_size(64))) = uint32_t;
+using Halves __attribute__((vector_size(32))) = uint16_t;
+
+/// Rounded as bfloat16's constructor does; the CPU's own conversion would flush subnormals.
+inline Halves toBfloat16(Vector value) {
+  const Words word = reinterpret_cast<Words>(value);
+  const Words rounded = word + 0x7fff + (word >> 16 & 1), quiet = word | 0x400000;
+  const Words isNumber = reinterpret_cast<Words>(value == value);
+  return __builtin_convertvector(((isNumber & rounded) | (~isNumber & quiet)) >> 16, Halves);
+}
+inline Vector fromBfloat16(Halves halves) {
+  return reinterpret_cast<Vector>(__builtin_convertvector(halves, Words) << 16);
+}
+inline Vector load(const bfloat16* from, Mask mask) {
+  return fromBfloat16(reinterpret_cast<Halves>(_mm256_maskz_loadu_epi16(mask, from)));
+}
+inline void store(bfloat16* to, Mask mask, Vector value) {
+  _mm256_mask_storeu_epi16(to, mask, reinterpret_cast<__m256i>(toBfloat16(value)));
+}
+/// As the element can hold it.
+template <typename Element>
+Vector roundTo(Vector value) {
+  return std::is_same_v<Element, bfloat16> ? fromBfloat16(toBfloat16(value)) : value;
 }
 
 }  // namespace mlpconv::simd::avx512

@@ -3,16 +3,24 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 namespace mlpconv::simd {
+namespace {
+
+/// Whether oneDNN uses all of these instructions here.
+bool uses(dnnl::cpu_isa isa) {
+  const auto all = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & all) == all;
+}
+
+}  // namespace
 
 InstructionSet instructionSet() {
 #ifdef MLPCONV_HAS_SIMD
-  const auto has = [effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa())](dnnl::cpu_isa isa) {
-    return (effective & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa);
-  };
-  if (has(dnnl::cpu_isa::avx512_core)) return InstructionSet::avx512;
-  if (has(dnnl::cpu_isa::avx2)) return InstructionSet::avx2;
+  if (uses(dnnl::cpu_isa::avx512_core)) return InstructionSet::avx512;
+  if (uses(dnnl::cpu_isa::avx2)) return InstructionSet::avx2;
 #endif
   return InstructionSet::none;
 }
+
+bool hasAmx() { return uses(dnnl::cpu_isa::avx512_core_amx); }
 
 }  // namespace mlpconv::simd

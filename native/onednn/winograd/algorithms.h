@@ -1,17 +1,12 @@
-// Which algorithm computes which kernel size.
+// Which algorithm computes what.
 #pragma once
 
 #include <string>
 
+#include "problem.h"
 #include "transforms.h"
 
 namespace mlpconv::winograd {
-
-/// Calls `use` with the algorithm for kernels of `kernel` x `kernel`, 3 or 5.
-template <typename Use>
-auto withAlgorithm(int64_t kernel, const Use& use) {
-  return kernel == 3 ? use(Algorithm<4, 3>()) : use(Algorithm<4, 5>());
-}
 
 /// As in `winograd_4x5:avx2`.
 template <typename A>
@@ -20,3 +15,24 @@ std::string implementationName(const char* instructionSet) {
 }
 
 }  // namespace mlpconv::winograd
+
+namespace mlpconv::winograd::MLPCONV_SIMD {
+
+/// Calls `use` with the algorithm, and with an element of the images' type.
+template <typename Use>
+auto withAlgorithm(const Problem& problem, const Use& use) {
+  const int64_t outputs = chooseOutputs(problem);
+  if constexpr (hasBfloat16) {
+    if (problem.dtype == DType::bfloat16) {
+      constexpr bfloat16 element = {};
+      if (problem.kernel == 3) return use(Algorithm<4, 3>(), element);
+      if (outputs == 4) return use(Algorithm<4, 5>(), element);
+      return outputs == 5 ? use(Algorithm<5, 5>(), element) : use(Algorithm<6, 5>(), element);
+    }
+  }
+  constexpr float element = 0;
+  if (problem.kernel == 3) return use(Algorithm<4, 3>(), element);
+  return outputs == 4 ? use(Algorithm<4, 5>(), element) : use(Algorithm<5, 5>(), element);
+}
+
+}  // namespace mlpconv::winograd::MLPCONV_SIMD

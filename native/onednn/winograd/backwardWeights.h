@@ -48,10 +48,10 @@ namespace mlpconv::winograd::MLPCONV_SIMD {
 
 /// data[row of group][column][panel of input channels][tile][channel]: the group's rows of B^T x B. The last
 /// panel may be narrower.
-template <typename A, int group>
-void transformDataRows(const WeightsLayout& layout, const float* x, int64_t firstTile, int64_t tiles,
+template <typename A, int group, typename Element>
+void transformDataRows(const WeightsLayout& layout, const Element* x, int64_t firstTile, int64_t tiles,
                        float* data) {
-  const auto& [in, out, padTop, padLeft, kernel] = layout.problem;
+  const auto& [dtype, in, out, padTop, padLeft, kernel] = layout.problem;
   const auto place = [&](int64_t tile, int64_t channel) {
     const int64_t panel = channel / registerWidth * registerWidth;
     const int64_t width = std::min(registerWidth, layout.inChannels() - panel);
@@ -63,8 +63,8 @@ void transformDataRows(const WeightsLayout& layout, const float* x, int64_t firs
 }
 
 /// gradients[row of group][column][group of output channels][tile][channel]: the group's rows of A dy A^T.
-template <typename A, int group>
-void transformGradientRows(const WeightsLayout& layout, const float* dy, int64_t firstTile, int64_t tiles,
+template <typename A, int group, typename Element>
+void transformGradientRows(const WeightsLayout& layout, const Element* dy, int64_t firstTile, int64_t tiles,
                            Range channels, float* gradients) {
   const Images& images = layout.problem.out;
   const auto place = [&](int64_t tile, int64_t channel) {
@@ -94,8 +94,8 @@ inline void multiplyPoint(const WeightsLayout& layout, const float* data, const 
 }
 
 /// The products of one group's rows, over all tiles.
-template <typename A, int group>
-void multiplyGroup(const WeightsLayout& layout, const float* x, const float* dy, Range range, float* data,
+template <typename A, int group, typename Element>
+void multiplyGroup(const WeightsLayout& layout, const Element* x, const Element* dy, Range range, float* data,
                    float* gradients, float* products) {
   using Rows = GroupProduct<A::data, group>;
   for (int64_t first = 0; first < layout.tiles.count; first += layout.blocking.tiles) {
@@ -134,7 +134,8 @@ void transformProducts(const WeightsLayout& layout, const float* products, int64
 
 /// dbias of `biasVectors` vectors of channels: the sum of dy over all pixels, in blocks, whose sums are
 /// rounded less.
-inline void sumChannels(const WeightsLayout& layout, const float* dy, int64_t channel, float* dbias) {
+template <typename Element>
+void sumChannels(const WeightsLayout& layout, const Element* dy, int64_t channel, float* dbias) {
   constexpr int64_t block = 256;
   const Images& images = layout.problem.out;
   const int64_t pixels = images.count * images.height * images.width;
@@ -147,7 +148,7 @@ inline void sumChannels(const WeightsLayout& layout, const float* dy, int64_t ch
   for (int64_t first = 0; first < pixels; first += block) {
     Vector parts[biasVectors] = {};
     for (int64_t pixel = first; pixel < std::min(pixels, first + block); ++pixel) {
-      const float* const from = dy + pixel * images.channels + channel;
+      const Element* const from = dy + pixel * images.channels + channel;
       for (int v = 0; v < biasVectors; ++v) parts[v] = add(parts[v], load(from + v * lanes, masks[v]));
     }
     for (int v = 0; v < biasVectors; ++v) sums[v] = add(sums[v], parts[v]);
@@ -161,7 +162,7 @@ MLPCONV_SIMD_END
 
 namespace mlpconv::winograd::MLPCONV_SIMD {
 
-template <typename A>
+template <typename A, typename Element>
 class BackwardWeightsKernel final : public Kernel {
  public:
   BackwardWeightsKernel(const Problem& problem, bool accumulate, int threads)
@@ -175,8 +176,8 @@ class BackwardWeightsKernel final : public Kernel {
   std::string implementation() const override { return implementationName<A>(instructionSetName); }
 
   void run(const Arguments& arguments) override {
-    const auto* const x = input<const float>(arguments, 0);
-    const auto* const dy = input<const float>(arguments, 1);
+    const auto* const x = input<const Element>(arguments, 0);
+    const auto* const dy = input<const Element>(arguments, 1);
     auto* const dweight = output<float>(arguments, 0);
     auto* const dbias = arguments.outputs.size() > 1 ? output<float>(arguments, 1) : nullptr;
     auto* const products = static_cast<float*>(arguments.workspace);
@@ -202,10 +203,11 @@ class BackwardWeightsKernel final : public Kernel {
   }
 
   template <int... group>
-  void multiplyGroups(const float* x, const float* dy, float* products,
+  void multiplyGroups(const Element* x, const Element* dy, float* products,
                       std::integer_sequence<int, group...>) {
-    using Task = void (*)(const WeightsLayout&, const float*, const float*, Range, float*, float*, float*);
-    static constexpr Task tasks[] = {multiplyGroup<A, group>...};
+    using Task =
+        void (*)(const WeightsLayout&, const Element*, const Element*, Range, float*, float*, float*);
+    static constexpr Task tasks[] = {multiplyGroup<A, group, Element>...};
     const int64_t ranges = divideUp(layout_.outChannels(), layout_.blocking.outRange);
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
     for (int64_t task = 0; task < groups * ranges; ++task) {
@@ -223,8 +225,8 @@ class BackwardWeightsKernel final : public Kernel {
 };
 
 inline std::shared_ptr<Kernel> createBackwardWeights(const Problem& problem, bool accumulate, int threads) {
-  return withAlgorithm(problem.kernel, [&]<typename A>(A) -> std::shared_ptr<Kernel> {
-    return std::make_shared<BackwardWeightsKernel<A>>(problem, accumulate, threads);
+  return withAlgorithm(problem, [&]<typename A, typename Element>(A, Element) -> std::shared_ptr<Kernel> {
+    return std::make_shared<BackwardWeightsKernel<A, Element>>(problem, accumulate, threads);
   });
 }
 

@@ -37,11 +37,11 @@ MLPCONV_SIMD_BEGIN
 namespace mlpconv::winograd::MLPCONV_SIMD {
 
 /// data[point][group of channels][tile][channel] = B^T x B.
-template <typename A>
-void transformData(const ForwardLayout& layout, const float* x, int64_t firstTile, int64_t tiles,
+template <typename A, typename Element>
+void transformData(const ForwardLayout& layout, const Element* x, int64_t firstTile, int64_t tiles,
                    float* data) {
   using Data = Product<A::data>;
-  const auto& [in, out, padTop, padLeft, kernel] = layout.problem;
+  const auto& [dtype, in, out, padTop, padLeft, kernel] = layout.problem;
   transformTiles<A::size, Data, Data>(in, layout.tiles, padTop, padLeft, x, firstTile, tiles, 0,
                                       layout.weights.inChannels, layout.dataStride(),
                                       [&](int64_t tile, int64_t channel) {
@@ -89,10 +89,10 @@ Vector finish(Epilogue epilogue, Vector result, const Gate& gate) {
 }
 
 /// y = A^T products A + bias, and the epilogue.
-template <typename A>
+template <typename A, typename Element>
 void transformResults(const ForwardLayout& layout, const float* products, const float* bias,
-                      const float* gate, int64_t firstTile, int64_t tiles, int64_t firstPanel, int64_t panels,
-                      float* y) {
+                      const Element* gate, int64_t firstTile, int64_t tiles, int64_t firstPanel,
+                      int64_t panels, Element* y) {
   const Images& images = layout.problem.out;
   const int64_t end = std::min(images.channels, (firstPanel + panels) * panelWidth);
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -119,7 +119,7 @@ MLPCONV_SIMD_END
 
 namespace mlpconv::winograd::MLPCONV_SIMD {
 
-template <typename A>
+template <typename A, typename Element>
 class ForwardKernel final : public Kernel {
  public:
   ForwardKernel(const Problem& problem, bool turned, Epilogue epilogue, int threads)
@@ -135,12 +135,12 @@ class ForwardKernel final : public Kernel {
 
   void run(const Arguments& arguments) override {
     const bool gated = layout_.epilogue == Epilogue::reluBackward;
-    const auto* const x = input<const float>(arguments, 0);
+    const auto* const x = input<const Element>(arguments, 0);
     const auto* const weights = input<const float>(arguments, 1);
-    const auto* const third = arguments.inputs.size() > 2 ? input<const float>(arguments, 2) : nullptr;
-    const float* const bias = gated ? nullptr : third;
-    const float* const gate = gated ? third : nullptr;
-    auto* const y = output<float>(arguments, 0);
+    const bool hasThird = arguments.inputs.size() > 2;
+    const auto* const bias = hasThird && !gated ? input<const float>(arguments, 2) : nullptr;
+    const auto* const gate = hasThird && gated ? input<const Element>(arguments, 2) : nullptr;
+    auto* const y = output<Element>(arguments, 0);
     auto* const workspace = static_cast<float*>(arguments.workspace);
     const ForwardBlocking& blocking = layout_.blocking;
     const int64_t tileBlocks = divideUp(layout_.tiles.count, blocking.tiles);
@@ -176,8 +176,8 @@ class ForwardKernel final : public Kernel {
 
 inline std::shared_ptr<Kernel> createForward(const Problem& problem, bool turned, Epilogue epilogue,
                                              int threads) {
-  return withAlgorithm(problem.kernel, [&]<typename A>(A) -> std::shared_ptr<Kernel> {
-    return std::make_shared<ForwardKernel<A>>(problem, turned, epilogue, threads);
+  return withAlgorithm(problem, [&]<typename A, typename Element>(A, Element) -> std::shared_ptr<Kernel> {
+    return std::make_shared<ForwardKernel<A, Element>>(problem, turned, epilogue, threads);
   });
 }
 

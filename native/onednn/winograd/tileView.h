@@ -31,17 +31,20 @@ class TileView {
   }
 
   /// Those of a pixel's channels from `channel` on that are in `channels`; 0 outside the image.
-  Vector loadPixel(const float* images, int row, int column, int64_t channel, Mask channels) const {
+  template <typename Element>
+  Vector loadPixel(const Element* images, int row, int column, int64_t channel, Mask channels) const {
     return load(images + offsets_[row][column] + channel, select(channels, inside_[row][column]));
   }
 
   /// Brings a pixel's channels from `channel` on nearer. An address that is not there does no harm.
-  void prefetch(const float* images, int row, int column, int64_t channel) const {
+  template <typename Element>
+  void prefetch(const Element* images, int row, int column, int64_t channel) const {
     _mm_prefetch(images + offsets_[row][column] + channel, _MM_HINT_T0);
   }
 
   /// Writes nothing outside the image.
-  void storePixel(float* images, int row, int column, int64_t channel, Mask channels, Vector value) const {
+  template <typename Element>
+  void storePixel(Element* images, int row, int column, int64_t channel, Mask channels, Vector value) const {
     store(images + offsets_[row][column] + channel, select(channels, inside_[row][column]), value);
   }
 
@@ -58,9 +61,9 @@ inline int64_t placeInGroups(int64_t tiles, int64_t tile, int64_t channel) {
 /// Transforms `count` tiles from `first` on: `Columns` applied to the columns of `size` x `size` pixels, then
 /// `Rows` to the rows of that. Of each tile and vector of channels in [begin, end), the points go to
 /// place(tile, channel) and on, `stride` floats apart.
-template <int size, typename Columns, typename Rows, typename Place>
+template <int size, typename Columns, typename Rows, typename Element, typename Place>
 void transformTiles(const Images& images, const Tiles& tiles, int64_t padTop, int64_t padLeft,
-                    const float* data, int64_t first, int64_t count, int64_t begin, int64_t end,
+                    const Element* data, int64_t first, int64_t count, int64_t begin, int64_t end,
                     int64_t stride, const Place& place) {
   const auto viewOf = [&](int64_t tile) {
     return TileView<size>(images, tiles, first + tile, padTop, padLeft);

@@ -7,6 +7,7 @@
 // of Winograd convolution for deep neural networks", ACM TOMS 46 (2020).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -20,20 +21,24 @@ struct Matrix {
 };
 
 /// The points above 0, of `size` in all. Of those that were tried, these have the least error: six points 0,
-/// +-5/8,
-/// +-3/2, infinity half that of 0, +-1, +-2, infinity.
+/// +-5/8, +-3/2, infinity half that of 0, +-1, +-2, infinity.
 template <int size>
-constexpr double positivePoint(int index) {
-  static_assert(size == 6 || size == 8);
-  constexpr double six[] = {0.625, 1.5}, eight[] = {1, 2, 0.5};
-  return size == 6 ? six[index] : eight[index];
+constexpr auto positivePoints() {
+  if constexpr (size == 6) return std::array{0.625, 1.5};
+  if constexpr (size == 8) return std::array{0.5, 1.0, 2.0};
+  if constexpr (size == 9) return std::array{0.5, 0.875, 1.5, 4.0};
+  if constexpr (size == 10) return std::array{0.375, 0.75, 1.25, 2.5};
 }
 
-/// Point `index`: 0, then a, -a for each of them; the last one, infinity, has no number.
+/// Whether the last point is infinity: where there are as many as 0 and pairs of a and -a cannot make.
+constexpr bool hasInfinity(int size) { return size % 2 == 0; }
+constexpr int finitePoints(int size) { return hasInfinity(size) ? size - 1 : size; }
+
+/// Finite point `index`: 0, then a, -a for each of them.
 template <int size>
 constexpr double point(int index) {
   if (index == 0) return 0;
-  const double a = positivePoint<size>((index - 1) / 2);
+  const double a = positivePoints<size>()[static_cast<size_t>(index - 1) / 2];
   return index % 2 == 1 ? a : -a;
 }
 
@@ -45,7 +50,7 @@ constexpr Matrix<size, size> dataMatrix() {
   for (int j = 0; j < size; ++j) {
     double* const row = matrix.values[j];
     row[0] = 1;
-    for (int l = 0; l < size - 1; ++l) {
+    for (int l = 0; l < finitePoints(size); ++l) {
       if (l == j) continue;
       for (int k = size - 1; k > 0; --k) row[k] = row[k - 1] - point<size>(l) * row[k];
       row[0] *= -point<size>(l);
@@ -59,14 +64,14 @@ constexpr Matrix<size, size> dataMatrix() {
 template <int size, int columns>
 constexpr Matrix<size, columns> evaluationMatrix(bool divided) {
   Matrix<size, columns> matrix;
-  for (int j = 0; j < size - 1; ++j) {
+  for (int j = 0; j < finitePoints(size); ++j) {
     double value = 1;
-    for (int l = 0; l < size - 1 && divided; ++l) {
+    for (int l = 0; l < finitePoints(size) && divided; ++l) {
       if (l != j) value /= point<size>(j) - point<size>(l);
     }
     for (int k = 0; k < columns; ++k, value *= point<size>(j)) matrix.values[j][k] = value;
   }
-  matrix.values[size - 1][columns - 1] = 1;
+  if (hasInfinity(size)) matrix.values[size - 1][columns - 1] = 1;
   return matrix;
 }
 
@@ -94,20 +99,20 @@ using namespace simd::MLPCONV_SIMD;
 // In all three matrices the row of -a is that of a, with the signs of the odd columns changed: a pair of rows
 // takes the work of one.
 
-/// How many groups of rows a matrix has: that of 0, one for each pair, that of infinity.
+/// How many groups of rows a matrix has: that of 0, one for each pair, that of infinity if there is one.
 constexpr int groupsOf(int rows) { return rows / 2 + 1; }
 
 /// One group of a matrix's rows times a vector.
 template <const auto& matrix, int group>
 struct GroupProduct {
-  static constexpr bool isPair = group > 0 && group < groupsOf(matrix.rows) - 1;
+  static constexpr bool isPair = group > 0 && 2 * group < matrix.rows;
   static constexpr int first = group == 0 ? 0 : 2 * group - 1;
   static constexpr int inputs = matrix.columns;
   static constexpr int outputs = isPair ? 2 : 1;
 
   static void apply(const Vector* in, Vector* out) {
     Vector even = zero(), odd = zero();
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int k = 0; k < inputs; ++k) {
       const double coefficient = matrix.values[first][k];
       if (coefficient == 0) continue;
@@ -143,20 +148,20 @@ struct TransposedProduct {
   static constexpr int outputs = matrix.columns;
 
   static void apply(const Vector* in, Vector* out) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int k = 0; k < outputs; ++k) {
       out[k] = multiply(broadcast(static_cast<float>(matrix.values[0][k])), in[0]);
     }
-#pragma GCC unroll 8
-    for (int row = 1; row < inputs - 1; row += 2) {
+#pragma GCC unroll 16
+    for (int row = 1; row + 1 < inputs; row += 2) {
       const Vector sum = add(in[row], in[row + 1]), difference = subtract(in[row], in[row + 1]);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int k = 0; k < outputs; ++k) {
         const Vector coefficient = broadcast(static_cast<float>(matrix.values[row][k]));
         out[k] = multiplyAdd(coefficient, k % 2 == 0 ? sum : difference, out[k]);
       }
     }
-    out[outputs - 1] = add(out[outputs - 1], in[inputs - 1]);
+    if (hasInfinity(inputs)) out[outputs - 1] = add(out[outputs - 1], in[inputs - 1]);
   }
 };
 
@@ -168,17 +173,17 @@ void transform(const Load& load, const Store& store) {
 #pragma GCC unroll 1
   for (int column = 0; column < Rows::inputs; ++column) {
     Vector in[Columns::inputs], out[Columns::outputs];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int row = 0; row < Columns::inputs; ++row) in[row] = load(row, column);
     Columns::apply(in, out);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int row = 0; row < Columns::outputs; ++row) half[row][column] = out[row];
   }
 #pragma GCC unroll 1
   for (int row = 0; row < Columns::outputs; ++row) {
     Vector out[Rows::outputs];
     Rows::apply(half[row], out);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int column = 0; column < Rows::outputs; ++column) store(row, column, out[column]);
   }
 }
