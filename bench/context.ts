@@ -18,9 +18,16 @@ export interface Context {
   readonly folder: string
 }
 
+/** What a trial is told: the same in every round, or not. */
+type Options = Readonly<Record<string, unknown>>
+export type TrialOptions = Options | ((round: number) => Options)
+
+const optionsOf = (options: TrialOptions, round: number): Options => (typeof options === 'function' ? options(round) : options)
+
 /** A trial of ours: a program of bench/trials. */
-export function ourTrial(name: string, options: object): Contestant {
-  return { name: 'mlpconv', program: process.execPath, args: [join(import.meta.dirname, 'trials', `${name}.js`), JSON.stringify(options)] }
+export function ourTrial(name: string, options: TrialOptions): Contestant {
+  const program = join(import.meta.dirname, 'trials', `${name}.js`)
+  return { name: 'mlpconv', program: process.execPath, args: (round) => [program, JSON.stringify(optionsOf(options, round))] }
 }
 
 /** A script of bench/peers. */
@@ -38,7 +45,7 @@ export function pytorch(
   { peers }: Pick<Context, 'peers'>,
   script: string,
   modes: readonly string[],
-  options: object,
+  options: TrialOptions,
   packages: readonly string[] = [],
 ): readonly Contestant[] | Absent {
   const absent = missingPackages(peers, ['torch', ...packages])
@@ -46,6 +53,6 @@ export function pytorch(
   return modes.map((mode) => ({
     name: `PyTorch ${mode}`,
     program: peers.python!.interpreter,
-    args: [peerScript(script), JSON.stringify({ ...options, mode })],
+    args: (round) => [peerScript(script), JSON.stringify({ ...optionsOf(options, round), mode })],
   }))
 }

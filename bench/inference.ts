@@ -41,7 +41,7 @@ export function inferenceBenchmarks(context: Context): Benchmark[] {
     const peer = {
       name: 'onnxruntime',
       program: process.execPath,
-      args: [join(import.meta.dirname, 'peers', 'onnxruntime.js'), peers.onnxruntime ?? '', JSON.stringify(options)],
+      args: () => [join(import.meta.dirname, 'peers', 'onnxruntime.js'), peers.onnxruntime ?? '', JSON.stringify(options)],
     }
     return {
       lines: { [`inference at 224, batch ${String(batch)}`]: 'imagesPerSecond' },

@@ -11,7 +11,8 @@ const execute = promisify(execFile)
 export interface Contestant {
   readonly name: string
   readonly program: string
-  readonly args: readonly string[]
+  /** Of the trial in a round, counted from 0. */
+  readonly args: (round: number) => readonly string[]
 }
 
 /** Why there is no peer here. */
@@ -81,7 +82,7 @@ async function playRounds(benchmark: Benchmark, first: Line, rounds: number): Pr
   const contestants = [ours, ...('absent' in peers ? [] : peers)].map((contestant) => ({ ...contestant, results: [] as TrialResult[] }))
   for (let round = 0; round < rounds; round++) {
     for (const [i, contestant] of contestants.entries()) {
-      const result = await runTrial(contestant)
+      const result = await runTrial(contestant, round)
       contestant.results.push(result)
       const number = formatNumber(numberOf(result, benchmark.lines[first.name]!))
       console.log(`${first.name}  ${contestant.name.padEnd(28)} ${number.padStart(8)} ${first.unit}`)
@@ -116,8 +117,8 @@ function numberOf(result: TrialResult, key: string): number {
 }
 
 /** Runs a program whose last line on standard output is a trial's result. */
-async function runTrial({ program, args }: Omit<Contestant, 'name'>): Promise<TrialResult> {
-  const { stdout } = await execute(program, args, { maxBuffer: 2 ** 28 })
+async function runTrial({ program, args }: Omit<Contestant, 'name'>, round: number): Promise<TrialResult> {
+  const { stdout } = await execute(program, args(round), { maxBuffer: 2 ** 28 })
   return trialSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''))
 }
 

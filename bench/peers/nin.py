@@ -11,7 +11,7 @@ def read_trial():
     """What the trial is told, and PyTorch set to it."""
     trial = json.loads(sys.argv[1])
     torch.set_num_threads(trial["threads"])
-    torch.manual_seed(0)
+    torch.manual_seed(trial.get("seed", 0))
     return trial
 
 

@@ -13,7 +13,7 @@ const { initialize, optimizer, schedule } = recipes.fast
 const net = new NiN()
 net.initialize(initialize)
 const device = openDevice('cpu', { threads: options.threads })
-const trainer = new Trainer(net, { optimizer, schedule, batchSize: options.batchSize, epochs: 1, device })
+const trainer = new Trainer(net, { optimizer, schedule, batchSize: options.batchSize, epochs: 1, device, seed: options.seed })
 
 const start = performance.now()
 const reached = new AbortController()

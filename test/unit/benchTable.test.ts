@@ -106,7 +106,7 @@ describe('rows of a benchmark', () => {
     ])
   })
 
-  const program = (code: string): Omit<Contestant, 'name'> => ({ program: process.execPath, args: ['-e', code] })
+  const program = (code: string): Omit<Contestant, 'name'> => ({ program: process.execPath, args: (round) => ['-e', code, String(round)] })
   beforeEach(() => {
     for (const method of ['log', 'error'] as const) {
       jest.spyOn(console, method).mockImplementation(() => {
