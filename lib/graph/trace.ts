@@ -21,8 +21,9 @@ function isLiftable(value: unknown): value is Liftable {
 
 /**
  * What convolutions and dense layers may round: `default` lets a backend choose faster algorithms that round more than the direct one
- * (Winograd for convolutions: in float32 a relative L2 error of 2e-5, a largest error of 2e-4 of the RMS); `highest` does not; `tfloat32`,
- * on GPUs only, also rounds the factors of products to TF32's ten bits (relative L2 error 1e-3), for their tensor cores.
+ * (Winograd, on GPUs FFT too, for convolutions: in float32 a relative L2 error of 2e-5, a largest error of 2e-4 of the RMS); `highest`
+ * does not; `tfloat32`, on GPUs only, also rounds the factors of products to TF32's ten bits (relative L2 error 1e-3), for their tensor
+ * cores.
  */
 export type MatmulPrecision = 'default' | 'highest' | 'tfloat32'
 

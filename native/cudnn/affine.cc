@@ -70,7 +70,7 @@ Arithmetic arithmeticOf(const Conv2d& conv) {
   constexpr int64_t fewestChannels = 32;
   const bool isFloat32 = conv.dtype == DType::float32;
   return {.tensorCores = !isFloat32 || conv.precision == Precision::tfloat32,
-          .winograd = isFloat32 && conv.precision != Precision::highest && conv.weight[0] >= fewestChannels &&
+          .transforms = isFloat32 && conv.precision != Precision::highest && conv.weight[0] >= fewestChannels &&
                       conv.weight[1] >= fewestChannels};
 }
 

@@ -222,7 +222,7 @@ struct Graph::State {
         {"multiprocessors", properties.value("multiProcessorCount", 0)},
         {"present", device.cudnnHandle() != nullptr},
         {"tensorCores", arithmetic.tensorCores},
-        {"winograd", arithmetic.winograd},
+        {"transforms", arithmetic.transforms},
         {"autotune", device.autotunes()},
         {"graph", graph.description()},
     };
@@ -238,12 +238,12 @@ struct Graph::State {
 
   void deselect() {
     using Note = fe::NumericalNote_t;
-    std::vector<Note> notes = {Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION, Note::FFT};
+    std::vector<Note> notes = {Note::NONDETERMINISTIC, Note::REDUCED_PRECISION_REDUCTION};
     if (!arithmetic.tensorCores) {
       notes.insert(notes.end(), {Note::TENSOR_CORE, Note::DOWN_CONVERT_INPUTS});
     }
-    if (!arithmetic.winograd) {
-      notes.insert(notes.end(), {Note::WINOGRAD, Note::WINOGRAD_TILE_4x4, Note::WINOGRAD_TILE_6x6,
+    if (!arithmetic.transforms) {
+      notes.insert(notes.end(), {Note::FFT, Note::WINOGRAD, Note::WINOGRAD_TILE_4x4, Note::WINOGRAD_TILE_6x6,
                                  Note::WINOGRAD_TILE_13x13});
     }
     graph.deselect_numeric_notes(notes);

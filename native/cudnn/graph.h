@@ -26,8 +26,8 @@ class NoEngineError : public DeviceError {
 struct Arithmetic {
   /// Round float32 inputs to TF32 for tensor cores.
   bool tensorCores = true;
-  /// Winograd's algorithm.
-  bool winograd = true;
+  /// Multiply transformed tiles: Winograd's algorithm and Fourier's transform.
+  bool transforms = true;
 };
 
 /// A tensor within a graph.
