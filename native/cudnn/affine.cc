@@ -70,8 +70,8 @@ Arithmetic arithmeticOf(const Conv2d& conv) {
   constexpr int64_t fewestChannels = 32;
   const bool isFloat32 = conv.dtype == DType::float32;
   return {.tensorCores = !isFloat32 || conv.precision == Precision::tfloat32,
-          .transforms = isFloat32 && conv.precision != Precision::highest && conv.weight[0] >= fewestChannels &&
-                      conv.weight[1] >= fewestChannels};
+          .transforms = isFloat32 && conv.precision != Precision::highest &&
+                        conv.weight[0] >= fewestChannels && conv.weight[1] >= fewestChannels};
 }
 
 std::shared_ptr<Kernel> createAffineForward(CudaDevice& device, const Conv2d& conv, const Create& create) {

@@ -12,8 +12,8 @@ namespace mlpconv {
 /// Makes one kernel of a problem. Throws NoEngineError where cuDNN has no engine for it.
 using Create = std::function<std::shared_ptr<Kernel>(const Conv2d&)>;
 
-/// What engines of a problem may do. Transforms are for float32 of default precision, and for channels as many
-/// as they pay for.
+/// What engines of a problem may do. Transforms are for float32 of default precision, and for channels as
+/// many as they pay for.
 Arithmetic arithmeticOf(const Conv2d& conv);
 
 /// x, weight, (bias) -> y. cuDNN takes parameters of the activations' type, so in bfloat16 they are packed.

@@ -21,18 +21,14 @@ namespace mlpconv::winograd::MLPCONV_SIMD {
 /// Calls `use` with the algorithm, and with an element of the images' type.
 template <typename Use>
 auto withAlgorithm(const Problem& problem, const Use& use) {
-  const int64_t outputs = chooseOutputs(problem);
+  const auto with = [&](auto element) {
+    if (problem.kernel == 3) return use(Algorithm<4, 3>(), element);
+    return chooseOutputs(problem) == 4 ? use(Algorithm<4, 5>(), element) : use(Algorithm<5, 5>(), element);
+  };
   if constexpr (hasBfloat16) {
-    if (problem.dtype == DType::bfloat16) {
-      constexpr bfloat16 element = {};
-      if (problem.kernel == 3) return use(Algorithm<4, 3>(), element);
-      if (outputs == 4) return use(Algorithm<4, 5>(), element);
-      return outputs == 5 ? use(Algorithm<5, 5>(), element) : use(Algorithm<6, 5>(), element);
-    }
+    if (problem.dtype == DType::bfloat16) return with(bfloat16());
   }
-  constexpr float element = 0;
-  if (problem.kernel == 3) return use(Algorithm<4, 3>(), element);
-  return outputs == 4 ? use(Algorithm<4, 5>(), element) : use(Algorithm<5, 5>(), element);
+  return with(float());
 }
 
 }  // namespace mlpconv::winograd::MLPCONV_SIMD

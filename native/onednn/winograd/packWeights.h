@@ -35,8 +35,7 @@ struct PackedWeights {
 
   /// Whether they take so much memory that to read them is most of the work.
   bool areLarge() const {
-    // Between the 10 MB of NiN's 5x5 in bfloat16 and the 14 MB of its 3x3.
-    constexpr int64_t large = int64_t{12} << 20;
+    constexpr int64_t large = int64_t{8} << 20;
     return points * panels * panelStride() * static_cast<int64_t>(sizeof(float)) > large;
   }
   int64_t panelStride() const { return inChannels * panelWidth; }

@@ -27,7 +27,6 @@ constexpr auto positivePoints() {
   if constexpr (size == 6) return std::array{0.625, 1.5};
   if constexpr (size == 8) return std::array{0.5, 1.0, 2.0};
   if constexpr (size == 9) return std::array{0.5, 0.875, 1.5, 4.0};
-  if constexpr (size == 10) return std::array{0.375, 0.75, 1.25, 2.5};
 }
 
 /// Whether the last point is infinity: where there are as many as 0 and pairs of a and -a cannot make.

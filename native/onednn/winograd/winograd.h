@@ -1,12 +1,12 @@
 // Winograd convolutions of stride 1 for CPUs with AVX-512 or AVX2: F(4x4, 3x3), F(4x4, 5x5) and F(5x5, 5x5),
-// which take 1/4, 1/6 and 1/8 of the direct algorithm's multiplications, and in bfloat16 F(6x6, 5x5), 1/9.
-// All compute in float32: in bfloat16 images are only stored as it, and weights rounded to it, as elsewhere.
+// which take 1/4, 1/6 and 1/8 of the direct algorithm's multiplications. All compute in float32: in bfloat16
+// images are only stored as it, and weights rounded to it, as elsewhere.
 //
 // They round more than the direct algorithm, and integers are not exact. Against float64 on Gaussian data the
-// relative L2 error and the largest error over the results' RMS stay below these, where the direct algorithm
-// has 2e-6 and 2e-5; to a result in bfloat16 its own rounding is added. Seen on up to 64 images and 2048
-// channels: 3x3 1.3e-6 and 1.3e-5, F(4x4, 5x5) 3.7e-6 and 4.2e-5, F(5x5, 5x5) 1.1e-5 and 1.1e-4. What is not
-// finite spreads within its tile, and in backward weights to all weights of its channels.
+// relative L2 error and the largest error over the results' RMS stay below `Error`, where the direct
+// algorithm has 2e-6 and 2e-5; to a result in bfloat16 its own rounding is added. Seen on up to 64 images and
+// 2048 channels: 3x3 1.3e-6 and 1.3e-5, F(4x4, 5x5) 3.7e-6 and 4.2e-5, F(5x5, 5x5) 1.1e-5 and 1.1e-4. What is
+// not finite spreads within its tile, and in backward weights to all weights of its channels.
 #pragma once
 
 #include "../device.h"
@@ -15,9 +15,9 @@
 namespace mlpconv::winograd {
 
 struct Error {
-  double relativeL2, largest;
+  static constexpr double relativeL2 = 2e-5;
+  static constexpr double largest = 2e-4;
 };
-constexpr Error float32Error = {2e-5, 2e-4}, bfloat16Error = {5e-5, 5e-4};
 
 /// What is done to a result before it is written. reluBackward keeps it where a further input, of the
 /// result's shape, is above 0; elsewhere it is 0.
