@@ -18,8 +18,9 @@ export interface Context {
   readonly folder: string
 }
 
-/** What a trial is told: the same in every round, or not. */
 type Options = Readonly<Record<string, unknown>>
+
+/** What a trial is told: the same in every round, or not. */
 export type TrialOptions = Options | ((round: number) => Options)
 
 const optionsOf = (options: TrialOptions, round: number): Options => (typeof options === 'function' ? options(round) : options)

@@ -126,6 +126,12 @@ describe('rows of a benchmark', () => {
     expect(row).toMatchObject({ ours: 100, peer: 50, ratio: 2, spread: [2, 2], rounds: 2, met: true })
   })
 
+  test('may differ from round to round, of which the trials are told', async () => {
+    const ours = { name: 'mlpconv', ...program('console.log(JSON.stringify({ speed: 100 * (1 + Number(process.argv[1])) }))') }
+    const [row] = await runBenchmark({ ...benchmark, ours }, three, 3)
+    expect(row).toMatchObject({ ours: 200, ratio: 4, spread: [3, 5], rounds: 3 })
+  })
+
   test.each([
     ['throws', 'throw new RangeError(`no luck`)', /^RangeError: no luck$/],
     ['is ended', 'process.kill(process.pid, `SIGKILL`)', /^a trial was ended by SIGKILL$/],
