@@ -36,7 +36,7 @@ export function accuracyBenchmarks(context: Context): Benchmark[] {
     ? { size: 96, batchSize: 16, train: 64, test: 32, every: 2, accuracy: 0 }
     : { size: resize, batchSize, train: 60_000, test: 10_000, every: 100, accuracy: 0.867 }
   const steps = Math.ceil(sizes.train / sizes.batchSize)
-  const options: Omit<z.infer<typeof accuracyOptions>, 'seed'> = {
+  const options = {
     folder: fashionMnistFolder(context),
     ...sizes,
     learningRates: [...optim.learningRates(optimizer, schedule, steps)],

@@ -5,7 +5,7 @@
 #ifdef MLPCONV_HAS_SIMD
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 
 #include "../../native/onednn/simd/avx512.h"
 
@@ -16,18 +16,12 @@ namespace {
 
 using namespace simd::avx512;
 
-float fromWord(uint32_t word) {
-  float value;
-  std::memcpy(&value, &word, sizeof value);
-  return value;
-}
-
 /// Every upper half, with lower halves around all ties: numbers, subnormals, infinities, NaNs.
 void testRounding() {
   constexpr uint32_t lowers[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
   for (uint32_t upper = 0; upper < 0x10000; ++upper) {
     float values[lanes] = {};
-    for (size_t i = 0; i < std::size(lowers); ++i) values[i] = fromWord(upper << 16 | lowers[i]);
+    for (size_t i = 0; i < std::size(lowers); ++i) values[i] = std::bit_cast<float>(upper << 16 | lowers[i]);
     bfloat16 stored[lanes];
     store(stored, firstLanes(lanes), load(values));
     float rounded[lanes], widened[lanes];
@@ -35,10 +29,9 @@ void testRounding() {
     store(widened, load(stored, firstLanes(lanes)));
     for (int i = 0; i < lanes; ++i) {
       const bfloat16 expected(values[i]);
-      const auto wide = static_cast<float>(expected);
-      const bool isSame = stored[i].bits == expected.bits &&
-                          std::memcmp(&rounded[i], &wide, sizeof wide) == 0 &&
-                          std::memcmp(&widened[i], &wide, sizeof wide) == 0;
+      const auto wide = std::bit_cast<uint32_t>(static_cast<float>(expected));
+      const bool isSame = stored[i].bits == expected.bits && std::bit_cast<uint32_t>(rounded[i]) == wide &&
+                          std::bit_cast<uint32_t>(widened[i]) == wide;
       check(isSame, std::to_string(values[i]) + " to be rounded as by the scalar type");
     }
   }

@@ -196,23 +196,29 @@ bool isWinograd(Device& device, const KernelDescription& description) {
   return dynamic_cast<const PrimitiveKernel*>(kernel.get()) == nullptr;
 }
 
+const std::vector<bool> all(3, true), none(3, false);
+/// NiN's second and third block at 224x224.
+const Shape second = same(16, 96, 26, 26, 256, 5, 2, 2), third = same(16, 256, 12, 12, 384, 3, 1, 1);
+
 /// Whether each of the three directions of a convolution runs on Winograd.
-/// Whether each of the three directions of a convolution runs on Winograd.
-std::vector<bool> chosen(Device& device, DType dtype, const Shape& shape, const std::string& precision) {
-  const TensorSpec x = shape.x(dtype), y = shape.y(dtype), weight = shape.weight();
-  return {isWinograd(device, describe(shape, "conv2d", {x, weight}, {y}, precision)),
-          isWinograd(device, describe(shape, "conv2dBackwardData", {y, weight}, {x}, precision)),
-          isWinograd(device, describe(shape, "conv2dBackwardWeights", {x, y}, {weight}, precision))};
-}
+class Choice {
+ public:
+  explicit Choice(DType dtype) : dtype_(dtype) { device_.attach(); }
+
+  std::vector<bool> operator()(const Shape& shape, const std::string& precision = "default") {
+    const TensorSpec x = shape.x(dtype_), y = shape.y(dtype_), weight = shape.weight();
+    return {isWinograd(device_, describe(shape, "conv2d", {x, weight}, {y}, precision)),
+            isWinograd(device_, describe(shape, "conv2dBackwardData", {y, weight}, {x}, precision)),
+            isWinograd(device_, describe(shape, "conv2dBackwardWeights", {x, y}, {weight}, precision))};
+  }
+
+ private:
+  DType dtype_;
+  OneDnnDevice device_{{.index = 0, .threads = 2}};
+};
 
 void testChoice() {
-  OneDnnDevice device({.index = 0, .threads = 2});
-  device.attach();
-  const std::vector<bool> all(3, true), none(3, false);
-  const auto choice = [&](const Shape& shape, const std::string& precision = "default") {
-    return chosen(device, DType::float32, shape, precision);
-  };
-  const Shape second = same(16, 96, 26, 26, 256, 5, 2, 2), third = same(16, 256, 12, 12, 384, 3, 1, 1);
+  Choice choice(DType::float32);
   check(choice(second) == all && choice(third) == all,
         "Winograd for NiN's second and third block at 224x224");
   check(choice(same(16, 96, 10, 10, 256, 5, 2, 2)) == all, "Winograd for NiN's second block at 96x96");
@@ -229,13 +235,7 @@ void testChoice() {
 }
 
 void testBfloat16Choice() {
-  OneDnnDevice device({.index = 0, .threads = 2});
-  device.attach();
-  const std::vector<bool> all(3, true), none(3, false);
-  const auto choice = [&](const Shape& shape, const std::string& precision = "default") {
-    return chosen(device, DType::bfloat16, shape, precision);
-  };
-  const Shape second = same(16, 96, 26, 26, 256, 5, 2, 2), third = same(16, 256, 12, 12, 384, 3, 1, 1);
+  Choice choice(DType::bfloat16);
   const std::vector<bool> expected = simd::hasAmx() ? none : all;
   check(choice(second) == expected && choice(third) == expected, "Winograd for NiN where there is no AMX");
   check(choice(second, "highest") == none, "no Winograd in bfloat16 where precision is highest");

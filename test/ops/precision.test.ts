@@ -8,7 +8,7 @@ import type { MatmulPrecision } from '../../lib/index.js'
 import { testDevice } from '../device.js'
 import * as reference from '../reference/conv2d.js'
 import * as dense from '../reference/linear.js'
-import { hasBfloat16, type Floating } from '../bfloat16.js'
+import { testBfloat16, type Floating } from '../bfloat16.js'
 import { integerData, roundToBfloat16, roundToFloat32, spreadData } from '../reference/data.js'
 import { map, type RefTensor } from '../reference/tensor.js'
 import { expectClose, type Precision } from '../reference/tolerance.js'
@@ -75,11 +75,8 @@ describe.each([3, 5] as const)('a convolution with a kernel of width %i', (kerne
   })
 })
 
-// Elsewhere nothing computes in bfloat16.
-const describeBfloat16 = hasBfloat16 ? describe : describe.skip
-
-describeBfloat16.each([3, 5] as const)('a convolution in bfloat16 with a kernel of width %i', (kernel) => {
-  test.each([
+describe.each([3, 5] as const)('a convolution in bfloat16 with a kernel of width %i', (kernel) => {
+  testBfloat16.each([
     ['default', 'bfloat16', spreadData],
     ['highest', 'bfloat16', spreadData],
     ['highest', 'exact', integerData],

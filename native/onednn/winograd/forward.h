@@ -137,9 +137,9 @@ class ForwardKernel final : public Kernel {
     const bool gated = layout_.epilogue == Epilogue::reluBackward;
     const auto* const x = input<const Element>(arguments, 0);
     const auto* const weights = input<const float>(arguments, 1);
-    const bool hasThird = arguments.inputs.size() > 2;
-    const auto* const bias = hasThird && !gated ? input<const float>(arguments, 2) : nullptr;
-    const auto* const gate = hasThird && gated ? input<const Element>(arguments, 2) : nullptr;
+    const bool hasBias = !gated && arguments.inputs.size() > 2;
+    const auto* const bias = hasBias ? input<const float>(arguments, 2) : nullptr;
+    const auto* const gate = gated ? input<const Element>(arguments, 2) : nullptr;
     auto* const y = output<Element>(arguments, 0);
     auto* const workspace = static_cast<float*>(arguments.workspace);
     const ForwardBlocking& blocking = layout_.blocking;

@@ -50,9 +50,9 @@ const Kernels* kernels() {
 bool isPossible(const Conv2d& conv) {
   const auto& [kernelSize, stride, padding] = conv.window;
   const int64_t kernel = kernelSize[0];
-  const bool bfloat16 =
+  const bool isBfloat16 =
       conv.dtype == DType::bfloat16 && simd::instructionSet() == simd::InstructionSet::avx512;
-  return (conv.dtype == DType::float32 || bfloat16) && (kernel == 3 || kernel == 5) &&
+  return (conv.dtype == DType::float32 || isBfloat16) && (kernel == 3 || kernel == 5) &&
          kernelSize[1] == kernel && stride == std::vector<int64_t>{1, 1} && padding[0] < kernel &&
          padding[1] < kernel;
 }
